@@ -7,6 +7,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "absl/base/thread_annotations.h"  // GUARDED_BY, NO_THREAD_SAFETY_ANALYSIS
+
 #if defined(__clang__)
 #define DAEMONEYE_TSA_(x) __attribute__((x))
 #else
@@ -15,12 +17,10 @@
 
 #define CAPABILITY(x) DAEMONEYE_TSA_(capability(x))
 #define SCOPED_CAPABILITY DAEMONEYE_TSA_(scoped_lockable)
-#define GUARDED_BY(x) DAEMONEYE_TSA_(guarded_by(x))
 #define REQUIRES(...) DAEMONEYE_TSA_(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) DAEMONEYE_TSA_(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) DAEMONEYE_TSA_(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) DAEMONEYE_TSA_(release_capability(__VA_ARGS__))
-#define NO_THREAD_SAFETY_ANALYSIS DAEMONEYE_TSA_(no_thread_safety_analysis)
 
 namespace daemoneye::base {
 
