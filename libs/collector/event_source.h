@@ -47,7 +47,8 @@ struct SourceDescriptor {
 };
 
 struct SourceHealth {
-  // OK: it sees events. Anything else: why not, as the error of the last attempt.
+  // OK: it sees events. Anything else: why not, as the error of the last attempt; it is then
+  // stopped and started again, or given up at PermissionDenied and Unimplemented.
   absl::Status status;
   // What it cannot see although it runs, for a person; empty when nothing.
   std::string limits;
@@ -64,9 +65,10 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
 
-  // Hands events over. Above the collector's threshold it waits up to max_backpressure_wait, then
-  // sheds the whole batch, counts it and returns ResourceExhausted. FailedPrecondition after the
-  // source was stopped.
+  // Hands events over; an empty CollectionEvent.source becomes the source's name. Above the
+  // collector's threshold it waits until it is not, at most max_backpressure_wait without progress,
+  // then sheds what is left, counts it and returns ResourceExhausted. A batch larger than the whole
+  // intake goes in piece by piece. FailedPrecondition after the source was stopped.
   virtual absl::Status Emit(event::EventList events) = 0;
 
   // Waits until the intake is below its threshold: for sources whose own queue is the kernel's,
@@ -80,11 +82,16 @@ class EventSink {
 
   // Counts events that the source saw and its settings left out: `observed` and `filtered`.
   virtual void CountFiltered(uint64_t count) = 0;
+
+  // Says that the source cannot go on, so that it is stopped and started again now and not at the
+  // next health check. PermissionDenied, Unimplemented: not started again. Never blocks.
+  virtual void ReportFailure(absl::Status status) { static_cast<void>(status); }
 };
 
 // Lifecycle:  Start, then Stop any number of times; started again after a failure. The runner that
-// drives it holds the
-//             state machine; a source has none.
+//             drives it holds the state machine; a source has none. One that hangs in a call is
+//             left behind when the collector stops: what it borrows then has to live as long as the
+//             process.
 // Threads:    Start and Stop from one thread; HealthCheck and Refresh from any, at any time.
 class EventSource {
  public:
