@@ -61,6 +61,7 @@ absl::Status ErrnoStatus(int error, std::string_view what) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case ENAMETOOLONG:
       return absl::ResourceExhaustedError(message);
     default:
       return absl::InternalError(message);

@@ -37,7 +37,8 @@ int ReadFileAt(int dir_fd, const char* path, TextBuffer& buffer, std::string_vie
 int ReadLinkAt(int dir_fd, const char* path, TextBuffer& buffer, std::string_view& target);
 
 // The status of an errno as this room means it: ENOENT and ESRCH NotFound, EACCES and EPERM
-// PermissionDenied, lack of descriptors or memory ResourceExhausted, else Internal.
+// PermissionDenied, lack of descriptors or memory and too long a path ResourceExhausted, else
+// Internal.
 absl::Status ErrnoStatus(int error, std::string_view what);
 
 }  // namespace daemoneye::procfs

@@ -50,7 +50,7 @@ class ProcessReader {
   // Without an image (kernel thread, zombie) an ExeLink with an empty path. PermissionDenied for
   // processes of others without CAP_SYS_PTRACE.
   absl::StatusOr<ExeLink> ReadExeLink();
-  // Current directory; empty when it has none (kernel thread, zombie). " (deleted)" is left on.
+  // Current directory; empty when it has none (zombie). " (deleted)" is left on.
   absl::StatusOr<std::string_view> ReadCwd();
   // Text of /proc/PID/cgroup, for cgroup::ParseCgroup().
   absl::StatusOr<std::string_view> ReadCgroup();
