@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,16 @@ std::string_view ActionName(v1::EventKind kind, int action);
 // Identity of what the event is about within its host: process_key of a process, connection_id of a
 // connection; empty for events that change no state.
 std::string_view SubjectOf(const Event& event);
+
+// The process it is about, of every kind that has one: pid, or target_pid of a trigger's request.
+std::optional<uint32_t> PidOf(const Event& event);
+// process_key, or target_process_key of a trigger's request; empty when it has none.
+std::string_view ProcessKeyOf(const Event& event);
+
+// True for what exists, as part of a snapshot: state, not a position of the log.
+bool IsSnapshot(const Event& event);
+// True for the last word about a subject: it ended, was closed.
+bool EndsSubject(const Event& event);
 
 // True for a reading of a process's CPU and memory: sent only to who asks.
 bool IsSample(const Event& event);
