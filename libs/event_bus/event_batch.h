@@ -21,10 +21,13 @@ namespace daemoneye::event_bus {
 // What filters ask most, kept beside the bytes so that the common filter never parses.
 struct EventTraits {
   uint8_t kind = 0;    // v1::EventKind
-  uint8_t action = 0;  // event::ActionOf
+  uint8_t action = 0;  // event::ActionOf; kUnknownAction stands for every number beyond
   bool is_sample = false;
   bool is_own = false;
 };
+inline constexpr int kUnknownAction = 31;
+
+EventTraits TraitsOf(const event::Event& event);
 
 // Framed events that somebody else serialised, with their parsed form.
 struct FramedEvents {
@@ -43,6 +46,7 @@ class EventBatch {
   uint64_t first_sequence() const { return first_sequence_; }
   uint64_t last_sequence() const { return first_sequence_ + size() - 1; }
   size_t size() const { return offsets_.size(); }
+  size_t frame_bytes() const { return frames_.size(); }
   // Memory this batch holds, without the parsed form.
   size_t byte_size() const;
 
@@ -55,8 +59,9 @@ class EventBatch {
   // The parsed events, as many as size(). Kept while the batch is young; parsed again by the first
   // who asks later, and then not kept. Any thread.
   std::shared_ptr<const event::EventList> parsed() const;
-  // Gives up the parsed form. Called by the bus when the batch is no longer young.
-  void DropParsed() const;
+  // Gives up the parsed form, to be freed where it holds nobody up. Called by the bus when the
+  // batch is no longer young.
+  std::shared_ptr<const event::EventList> ReleaseParsed() const;
 
  private:
   const uint64_t first_sequence_;

@@ -1,0 +1,60 @@
+#include "libs/event_bus/event_ring.h"
+
+#include <algorithm>
+
+namespace daemoneye::event_bus {
+
+void EventRing::Append(BatchPtr batch, Remains& remains) {
+  next_sequence_ = batch->last_sequence() + 1;
+  bytes_ += batch->byte_size();
+  young_bytes_ += batch->frame_bytes();
+  batches_.push_back(std::move(batch));
+  while (batches_.size() > 1 && (bytes_ > options_.max_bytes ||
+                                 (options_.max_events > 0 && events() > options_.max_events))) {
+    EvictOldest(remains);
+  }
+  while (young_bytes_ > options_.young_bytes && young_batch_id_ < end_batch_id()) {
+    const BatchPtr& old = this->batch(young_batch_id_);
+    young_bytes_ -= old->frame_bytes();
+    remains.parsed.push_back(old->ReleaseParsed());
+    ++young_batch_id_;
+  }
+}
+
+void EventRing::EvictOldest(Remains& remains) {
+  BatchPtr batch = std::move(batches_.front());
+  batches_.pop_front();
+  if (young_batch_id_ == first_batch_id_) {
+    young_bytes_ -= batch->frame_bytes();
+    ++young_batch_id_;
+  }
+  ++first_batch_id_;
+  bytes_ -= batch->byte_size();
+  for (size_t i = 0; i < batch->size(); ++i) ++evicted_[ClassOf(batch->traits(i))];
+  remains.batches.push_back(std::move(batch));
+}
+
+uint64_t EventRing::oldest_sequence() const {
+  return batches_.empty() ? next_sequence_ : batches_.front()->first_sequence();
+}
+
+uint64_t EventRing::FindBatch(uint64_t sequence) const {
+  const auto behind = std::upper_bound(
+      batches_.begin(), batches_.end(), sequence,
+      [](uint64_t s, const BatchPtr& batch) { return s < batch->first_sequence(); });
+  if (behind == batches_.begin()) return first_batch_id_;
+  const uint64_t id = first_batch_id_ + (behind - batches_.begin()) - 1;
+  return sequence > batch(id)->last_sequence() ? id + 1 : id;
+}
+
+ClassCounts EventRing::CountBefore(uint64_t sequence) const {
+  ClassCounts counts = evicted_;
+  for (const BatchPtr& batch : batches_) {
+    if (batch->first_sequence() >= sequence) break;
+    const size_t count = std::min<uint64_t>(batch->size(), sequence - batch->first_sequence());
+    for (size_t i = 0; i < count; ++i) ++counts[ClassOf(batch->traits(i))];
+  }
+  return counts;
+}
+
+}  // namespace daemoneye::event_bus
