@@ -1,0 +1,142 @@
+#include "services/collector_gateway/gateway_backend.h"
+
+#include <set>
+#include <utility>
+
+#include "fmt/format.h"
+#include "services/collector_gateway/task_router.h"
+
+namespace daemoneye::gateway {
+namespace {
+
+using base::MutexLock;
+
+// What all monitors together can do.
+std::set<v1::SourceCap> Union(const std::vector<MonitorLink::Status>& links) {
+  std::set<v1::SourceCap> caps;
+  for (const MonitorLink::Status& link : links) {
+    if (link.state != v1::MONITOR_STATE_STREAMING) continue;
+    for (const int cap : link.monitor.granted_caps()) caps.insert(static_cast<v1::SourceCap>(cap));
+  }
+  return caps;
+}
+
+}  // namespace
+
+GatewayBackend::GatewayBackend(std::vector<MonitorAddress> addresses, event_bus::EventBus& bus,
+                               base::Clock& clock, Options options)
+    : bus_(bus),
+      has_monitors_(!addresses.empty()),
+      options_(std::move(options)),
+      registry_([this](const v1::Publisher& p) { announcements_.AddPublisher(p); }),
+      links_(std::move(addresses),
+             LinkDependencies{bus, registry_, clock, nullptr, options_.publisher.version(),
+                              [this](const MonitorLink& link) { OnLinkChange(link); }},
+             options_.links) {}
+
+bool GatewayBackend::IsReady() const {
+  if (!has_monitors_) return true;
+  for (const MonitorLink::Status& link : links_.statuses()) {
+    if (link.state == v1::MONITOR_STATE_STREAMING) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> GatewayBackend::Problems() const {
+  std::vector<std::string> problems = links_.unresolved();
+  for (const MonitorLink::Status& link : links_.statuses()) {
+    if (link.state == v1::MONITOR_STATE_STREAMING) continue;
+    problems.push_back(fmt::format("{}: {}{}{}", link.name(),
+                                   v1::MonitorState_Name(link.state).substr(14),
+                                   link.last_error.empty() ? "" : ", ", link.last_error));
+  }
+  return problems;
+}
+
+void GatewayBackend::Describe(v1::NegotiateCapabilitiesResponse& response) const {
+  const std::vector<MonitorLink::Status> links = links_.statuses();
+  for (const v1::SourceCap cap : Union(links)) response.add_granted_caps(cap);
+  std::set<v1::TaskType> tasks;
+  std::set<std::string> via = {bus_.stream_id()};
+  for (const MonitorLink::Status& link : links) {
+    if (link.state != v1::MONITOR_STATE_STREAMING) continue;
+    for (v1::Source source : link.monitor.sources()) {
+      if (source.monitor().empty()) source.set_monitor(link.name());
+      *response.add_sources() = std::move(source);
+    }
+    for (const int task : link.monitor.task_types()) tasks.insert(static_cast<v1::TaskType>(task));
+    via.insert(link.monitor.via().begin(), link.monitor.via().end());
+  }
+  for (const v1::TaskType task : tasks) response.add_task_types(task);
+  for (const std::string& id : via) response.add_via(id);
+  for (v1::Publisher& publisher : registry_.Publishers()) {
+    *response.add_origins() = std::move(publisher);
+  }
+}
+
+void GatewayBackend::CompleteSnapshot(v1::SnapshotComplete& complete) const {
+  for (const MonitorLink::Status& link : links_.statuses()) {
+    if (link.state == v1::MONITOR_STATE_STREAMING || link.state == v1::MONITOR_STATE_DUPLICATE) {
+      continue;
+    }
+    complete.add_missing_monitors(link.name());
+  }
+}
+
+void GatewayBackend::FillStatus(v1::GetStatusResponse& response) const {
+  options_.fill_server_status(response);
+  response.set_ready(IsReady());
+  for (std::string& problem : Problems()) response.add_problems(std::move(problem));
+  LinkCounts total = links_.retired();
+  for (const MonitorLink::Status& link : links_.statuses()) {
+    total.Add(link.counts);
+    v1::SourceHealth& health = *response.add_sources();
+    health.set_name(link.name());
+    health.set_state(link.state == v1::MONITOR_STATE_STREAMING ? v1::SOURCE_STATE_RUNNING
+                                                               : v1::SOURCE_STATE_DEGRADED);
+    if (link.state != v1::MONITOR_STATE_STREAMING) health.set_detail(link.last_error);
+    health.set_restarts(link.reconnects);
+    health.set_observed(link.counts.received);
+  }
+  v1::Accounting& accounting = *response.mutable_accounting();
+  accounting.set_observed(total.received);
+  accounting.set_published(total.accepted);
+  accounting.set_notices(total.notices);
+  for (int i = 0; i < kRejectionCount; ++i) {
+    if (total.rejected[i] == 0) continue;
+    v1::DroppedCount& dropped = *accounting.add_dropped();
+    dropped.set_stage("link");
+    dropped.set_reason(std::string(RejectionName(static_cast<Rejection>(i))));
+    dropped.set_count(total.rejected[i]);
+  }
+}
+
+absl::Status GatewayBackend::RunTask(const v1::ExecuteTaskRequest& request, std::stop_token stop,
+                                     const std::function<bool(v1::CollectionEvent)>& emit,
+                                     v1::TaskSummary& summary) {
+  return RouteTask(links_.links(), request, std::move(stop), options_.task_timeout, emit, summary);
+}
+
+void GatewayBackend::OnLinkChange(const MonitorLink& link) {
+  const MonitorLink::Status changed = link.status();
+  v1::CapabilitiesChanged change;
+  for (const v1::SourceCap cap : Union(links_.statuses())) change.add_caps(cap);
+  for (const MonitorLink::Status& status : links_.statuses()) {
+    if (status.state != v1::MONITOR_STATE_STREAMING) continue;
+    for (const v1::Source& source : status.monitor.sources()) change.add_sources(source.name());
+  }
+  for (const v1::Publisher& publisher : registry_.Publishers()) {
+    change.add_origins(publisher.stream_id());
+  }
+  const std::string told = change.SerializeAsString();
+  {
+    MutexLock lock(mu_);
+    if (told == last_told_) return;
+    last_told_ = told;
+  }
+  change.set_reason(
+      fmt::format("{} is {}", changed.name(), v1::MonitorState_Name(changed.state).substr(14)));
+  announcements_.CapabilitiesChanged(change);
+}
+
+}  // namespace daemoneye::gateway

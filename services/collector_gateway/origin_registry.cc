@@ -1,0 +1,54 @@
+#include "services/collector_gateway/origin_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daemoneye::gateway {
+
+using base::MutexLock;
+
+bool OriginRegistry::Claim(int link, const v1::Publisher& publisher) {
+  {
+    MutexLock lock(mu_);
+    const auto found = claims_.find(publisher.stream_id());
+    if (found != claims_.end() && found->second.link != link) return false;
+    if (found == claims_.end() && claims_.size() >= kMaxPublishers) return false;
+    claims_[publisher.stream_id()] = {link, std::make_shared<const v1::Publisher>(publisher)};
+  }
+  on_claim_(publisher);
+  return true;
+}
+
+void OriginRegistry::Release(int link) {
+  MutexLock lock(mu_);
+  absl::erase_if(claims_, [link](const auto& entry) { return entry.second.link == link; });
+}
+
+std::optional<int> OriginRegistry::Holder(const std::string& stream_id) const {
+  MutexLock lock(mu_);
+  const auto found = claims_.find(stream_id);
+  if (found == claims_.end()) return std::nullopt;
+  return found->second.link;
+}
+
+std::shared_ptr<const v1::Publisher> OriginRegistry::Find(int link,
+                                                          const std::string& stream_id) const {
+  MutexLock lock(mu_);
+  const auto found = claims_.find(stream_id);
+  if (found == claims_.end() || found->second.link != link) return nullptr;
+  return found->second.publisher;
+}
+
+std::vector<v1::Publisher> OriginRegistry::Publishers() const {
+  std::vector<v1::Publisher> all;
+  {
+    MutexLock lock(mu_);
+    for (const auto& [stream_id, claimed] : claims_) all.push_back(*claimed.publisher);
+  }
+  std::sort(all.begin(), all.end(), [](const v1::Publisher& a, const v1::Publisher& b) {
+    return a.stream_id() < b.stream_id();
+  });
+  return all;
+}
+
+}  // namespace daemoneye::gateway

@@ -1,0 +1,60 @@
+// OriginRegistry: which link may bring the events of which publisher.
+//
+// A link claims what it vouches for when it negotiates; the first to claim a stream serves it. So
+// no event can enter the gateway twice by two ways, and none in another publisher's name.
+//
+// Threads: any.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "daemoneye/v1/control.pb.h"
+#include "daemoneye/v1/origin.pb.h"
+#include "libs/base/mutex.h"
+
+namespace daemoneye::gateway {
+
+class OriginRegistry {
+ public:
+  // Publishers that all links together may claim.
+  static constexpr size_t kMaxPublishers = 10'000;
+
+  // `on_claim` is told every publisher that is claimed or changed, before Claim returns; on the
+  // claiming thread.
+  explicit OriginRegistry(std::function<void(const v1::Publisher&)> on_claim)
+      : on_claim_(std::move(on_claim)) {}
+
+  // Claims `publisher.stream_id` for link `link`. False when another link holds it or the bound is
+  // reached. Claiming again updates what is known of the publisher.
+  bool Claim(int link, const v1::Publisher& publisher);
+
+  // Gives up everything that `link` holds.
+  void Release(int link);
+
+  // Who holds the stream; nullopt when nobody does.
+  std::optional<int> Holder(const std::string& stream_id) const;
+
+  // The publisher, if `link` holds it.
+  std::shared_ptr<const v1::Publisher> Find(int link, const std::string& stream_id) const;
+
+  // All publishers there are now, by stream id.
+  std::vector<v1::Publisher> Publishers() const;
+
+ private:
+  struct Claimed {
+    int link;
+    std::shared_ptr<const v1::Publisher> publisher;
+  };
+
+  const std::function<void(const v1::Publisher&)> on_claim_;
+  mutable base::Mutex mu_;
+  absl::flat_hash_map<std::string, Claimed> claims_ GUARDED_BY(mu_);
+};
+
+}  // namespace daemoneye::gateway
