@@ -82,10 +82,4 @@ bool AsksForHelp(const std::vector<std::string>& args);
 // Likewise for --version.
 bool AsksForVersion(const std::vector<std::string>& args);
 
-// What --help prints: a line or two a flag.
-std::string HelpText(const OptionTable& table);
-
-// The reference page's table: a row a setting.
-std::string OptionsMarkdown(const OptionTable& table);
-
 }  // namespace daemoneye::config

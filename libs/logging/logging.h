@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -51,7 +52,7 @@ uint64_t dropped_lines();
 
 namespace internal {
 extern std::atomic<int> threshold;
-void Write(Level level, std::string_view message, std::initializer_list<Field> fields);
+void Write(Level level, std::string_view message, std::span<const Field> fields);
 }  // namespace internal
 
 inline bool IsOn(Level level) {
@@ -59,7 +60,7 @@ inline bool IsOn(Level level) {
 }
 
 inline void Log(Level level, std::string_view message, std::initializer_list<Field> fields = {}) {
-  if (IsOn(level)) internal::Write(level, message, fields);
+  if (IsOn(level)) internal::Write(level, message, {fields.begin(), fields.size()});
 }
 inline void Debug(std::string_view message, std::initializer_list<Field> fields = {}) {
   Log(Level::kDebug, message, fields);

@@ -30,6 +30,9 @@ class RateLimited {
   uint64_t suppressed() const { return suppressed_.load(std::memory_order_relaxed); }
 
  private:
+  // Whether a line may go out now, and how many it stands for besides itself.
+  bool Admit(uint64_t& suppressed);
+
   const int64_t interval_ns_;
   base::Clock& clock_;
   std::atomic<int64_t> next_ns_{0};
