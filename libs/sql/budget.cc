@@ -1,0 +1,56 @@
+#include "libs/sql/budget.h"
+
+#include <time.h>
+
+namespace daemoneye::sql {
+namespace {
+
+constexpr size_t kUnitsPerCheck = 1000;
+
+// Not a clock of the house: how much this thread worked, not what time it is.
+absl::Duration ThreadCpuTime() {
+  timespec cpu{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+  return absl::DurationFromTimespec(cpu);
+}
+
+}  // namespace
+
+bool CpuLimit::IsExceeded(base::Monotonic now) {
+  switch (stage_) {
+    case Stage::kUnstarted:
+      wall_start_ = now;
+      stage_ = Stage::kWall;
+      return false;
+    case Stage::kWall:
+      if (base::Elapsed(wall_start_, now) < half_) return false;
+      cpu_start_ = ThreadCpuTime();
+      stage_ = Stage::kCpu;
+      return false;
+    case Stage::kCpu:
+      return ThreadCpuTime() - cpu_start_ >= half_;
+  }
+  return false;
+}
+
+void Budget::StartCall() {
+  call_.Start();
+  event_.Start();
+  units_ = 0;
+  is_call_exceeded_ = false;
+}
+
+bool Budget::Check() {
+  const base::Monotonic now = base::Clock::Real().MonotonicNow();
+  is_call_exceeded_ = call_.IsExceeded(now);
+  return !is_call_exceeded_ && !event_.IsExceeded(now);
+}
+
+bool Budget::Spend(size_t units) {
+  units_ += units;
+  if (units_ < kUnitsPerCheck) return true;
+  units_ = 0;
+  return Check();
+}
+
+}  // namespace daemoneye::sql

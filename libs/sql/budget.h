@@ -1,0 +1,61 @@
+// Budget: cuts a statement off that takes too much CPU time, for one event and for one call.
+//
+// Counts CPU time of the calling thread, so that a busy machine does not fail an innocent
+// statement. Reading that clock is a system call: it is read only where half of the limit has
+// passed on the monotonic clock. A run is cut off between half of its limit and the whole of it,
+// plus what one SQL function call may take.
+//
+// Threads: compatible.
+// Cost:    a clock read (25 ns) a check.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "absl/time/time.h"
+#include "libs/base/clock.h"
+
+namespace daemoneye::sql {
+
+// A limit on CPU time since Start.
+class CpuLimit {
+ public:
+  explicit CpuLimit(absl::Duration limit) : half_(limit / 2) {}
+
+  void Start() { stage_ = Stage::kUnstarted; }
+  // `now` is the monotonic clock's. The first call after Start is where it begins to count.
+  bool IsExceeded(base::Monotonic now);
+
+ private:
+  enum class Stage { kUnstarted, kWall, kCpu };
+
+  const absl::Duration half_;
+  Stage stage_ = Stage::kUnstarted;
+  base::Monotonic wall_start_;
+  absl::Duration cpu_start_;
+};
+
+class Budget {
+ public:
+  Budget(absl::Duration event_limit, absl::Duration call_limit)
+      : event_(event_limit), call_(call_limit) {}
+
+  void StartCall();
+  void StartEvent() { event_.Start(); }
+
+  // False when a limit is exceeded.
+  bool Check();
+  // Counts work that SQLite does not see, about `units` × 10 ns; false as Check.
+  bool Spend(size_t units);
+
+  // Whether the last false was the call's limit.
+  bool is_call_exceeded() const { return is_call_exceeded_; }
+
+ private:
+  CpuLimit event_;
+  CpuLimit call_;
+  size_t units_ = 0;
+  bool is_call_exceeded_ = false;
+};
+
+}  // namespace daemoneye::sql

@@ -1,0 +1,189 @@
+#include "libs/sql/column.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "libs/base/text.h"
+#include "libs/sql/json_text.h"
+
+namespace daemoneye::sql {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+CellType TypeOf(Column::Kind kind) {
+  switch (kind) {
+    case Column::Kind::kDouble:
+      return CellType::kReal;
+    case Column::Kind::kEnum:
+    case Column::Kind::kText:
+    case Column::Kind::kJoined:
+    case Column::Kind::kJoinedJson:
+    case Column::Kind::kMapJson:
+      return CellType::kText;
+    default:
+      return CellType::kInteger;
+  }
+}
+
+Cell Integer(int64_t value) { return {.type = CellType::kInteger, .integer = value}; }
+
+// Nanoseconds, held within int64 (a Timestamp reaches year 9999, int64 ns 2262).
+int64_t Nanoseconds(int64_t seconds, int32_t nanos) {
+  const __int128 ns = static_cast<__int128>(seconds) * 1'000'000'000 + nanos;
+  return static_cast<int64_t>(std::clamp<__int128>(ns, std::numeric_limits<int64_t>::min(),
+                                                   std::numeric_limits<int64_t>::max()));
+}
+
+std::vector<std::string> EnumNames(const google::protobuf::EnumDescriptor& type) {
+  std::string_view prefix = type.FindValueByNumber(0)->name();
+  prefix.remove_suffix(std::string_view("UNSPECIFIED").size());
+  std::vector<std::string> names;
+  for (int i = 0; i < type.value_count(); ++i) {
+    const int number = type.value(i)->number();
+    if (number == 0) continue;
+    names.resize(std::max<size_t>(names.size(), number + 1));
+    names[number] = type.value(i)->name().substr(prefix.size());
+  }
+  return names;
+}
+
+// A map of texts as a JSON object, ordered by key.
+void MapToJson(const Message& holder, const FieldDescriptor& field, std::string* out) {
+  const Reflection* reflection = holder.GetReflection();
+  const FieldDescriptor* key = field.message_type()->map_key();
+  const FieldDescriptor* value = field.message_type()->map_value();
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (int i = 0; i < reflection->FieldSize(holder, &field); ++i) {
+    const Message& entry = reflection->GetRepeatedMessage(holder, &field, i);
+    entries.emplace_back(entry.GetReflection()->GetString(entry, key),
+                         entry.GetReflection()->GetString(entry, value));
+  }
+  std::sort(entries.begin(), entries.end());
+  JsonTextBuilder json('{', '}', kMaxCellBytes, out);
+  for (const auto& [k, v] : entries) {
+    if (!json.Add(k, v)) break;
+  }
+  json.Close();
+}
+
+}  // namespace
+
+Column::Column(std::string name, Kind kind, std::vector<const FieldDescriptor*> path)
+    : name_(std::move(name)),
+      kind_(kind),
+      type_(TypeOf(kind)),
+      path_(std::move(path)),
+      leaf_(path_.back()) {
+  if (kind == Kind::kEnum) enum_names_ = EnumNames(*leaf_->enum_type());
+}
+
+std::vector<std::string_view> Column::enum_values() const {
+  std::vector<std::string_view> values;
+  for (const std::string& value : enum_names_) {
+    if (!value.empty()) values.push_back(value);
+  }
+  return values;
+}
+
+Cell Column::Get(const v1::CollectionEvent& event, std::string* scratch) const {
+  const Message* holder = &event;
+  for (size_t i = 0; i + 1 < path_.size(); ++i) {
+    const Reflection* reflection = holder->GetReflection();
+    if (!reflection->HasField(*holder, path_[i])) return {};
+    holder = &reflection->GetMessage(*holder, path_[i]);
+  }
+  const Reflection* reflection = holder->GetReflection();
+  if (leaf_->is_repeated()) return GetRepeated(*holder, scratch);
+  // Without presence, zero is "not set" for all but a boolean.
+  if (kind_ != Kind::kBool || leaf_->has_presence()) {
+    if (!reflection->HasField(*holder, leaf_)) return {};
+  }
+  switch (kind_) {
+    case Kind::kBool:
+      return Integer(reflection->GetBool(*holder, leaf_) ? 1 : 0);
+    case Kind::kInt32:
+      return Integer(reflection->GetInt32(*holder, leaf_));
+    case Kind::kInt64:
+      return Integer(reflection->GetInt64(*holder, leaf_));
+    case Kind::kUint32:
+      return Integer(reflection->GetUInt32(*holder, leaf_));
+    case Kind::kUint64:
+      return Integer(static_cast<int64_t>(reflection->GetUInt64(*holder, leaf_)));
+    case Kind::kDouble: {
+      const double value = reflection->GetDouble(*holder, leaf_);
+      if (std::isnan(value)) return {};  // as SQLite has it
+      return {.type = CellType::kReal, .real = value};
+    }
+    case Kind::kEnum:
+      return GetEnum(*holder, scratch);
+    case Kind::kText:
+      return GetText(*holder, scratch);
+    default:
+      return GetTime(*holder);
+  }
+}
+
+Cell Column::GetEnum(const Message& holder, std::string* scratch) const {
+  const int number = holder.GetReflection()->GetEnumValue(holder, leaf_);
+  if (number == 0) return {};
+  if (number > 0 && static_cast<size_t>(number) < enum_names_.size() &&
+      !enum_names_[number].empty()) {
+    return {.type = CellType::kText, .text = enum_names_[number], .is_stable = true};
+  }
+  *scratch = std::to_string(number);  // of a newer peer
+  return {.type = CellType::kText, .text = *scratch};
+}
+
+Cell Column::GetText(const Message& holder, std::string* scratch) const {
+  const std::string& text = holder.GetReflection()->GetStringReference(holder, leaf_, scratch);
+  if (text.size() <= kMaxCellBytes) {
+    return {.type = CellType::kText, .text = text, .is_stable = &text != scratch};
+  }
+  *scratch = std::string(base::Utf8Prefix(text, kMaxCellBytes));
+  return {.type = CellType::kText, .text = *scratch};
+}
+
+Cell Column::GetTime(const Message& holder) const {
+  const Message& time = holder.GetReflection()->GetMessage(holder, leaf_);
+  if (kind_ == Kind::kTimestamp) {
+    const auto& timestamp = static_cast<const google::protobuf::Timestamp&>(time);
+    return Integer(Nanoseconds(timestamp.seconds(), timestamp.nanos()));
+  }
+  const auto& duration = static_cast<const google::protobuf::Duration&>(time);
+  return Integer(Nanoseconds(duration.seconds(), duration.nanos()));
+}
+
+Cell Column::GetRepeated(const Message& holder, std::string* scratch) const {
+  const Reflection* reflection = holder.GetReflection();
+  const int count = reflection->FieldSize(holder, leaf_);
+  if (count == 0) return {};
+  if (kind_ == Kind::kMapJson) {
+    MapToJson(holder, *leaf_, scratch);
+    return {.type = CellType::kText, .text = *scratch};
+  }
+  std::string unused;
+  if (kind_ == Kind::kJoinedJson) {
+    JsonTextBuilder json('[', ']', kMaxCellBytes, scratch);
+    for (int i = 0; i < count; ++i) {
+      if (!json.Add(reflection->GetRepeatedStringReference(holder, leaf_, i, &unused))) break;
+    }
+    json.Close();
+    return {.type = CellType::kText, .text = *scratch};
+  }
+  scratch->clear();
+  for (int i = 0; i < count && scratch->size() <= kMaxCellBytes; ++i) {
+    if (i > 0) scratch->push_back(' ');
+    scratch->append(reflection->GetRepeatedStringReference(holder, leaf_, i, &unused));
+  }
+  scratch->resize(base::Utf8Prefix(*scratch, kMaxCellBytes).size());
+  return {.type = CellType::kText, .text = *scratch};
+}
+
+}  // namespace daemoneye::sql

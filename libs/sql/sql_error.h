@@ -1,0 +1,20 @@
+// Errors of a filter's SQL: what is wrong, where, and what would be right.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "libs/sql/guarded_connection.h"
+
+namespace daemoneye::sql {
+
+// InvalidArgument "filter.sql: <what> at position <offset + 1>".
+absl::Status SqlError(std::string_view what, std::optional<size_t> offset = std::nullopt);
+
+// The same for what SQLite, or the authorizer, last said about a statement whose text held `sql`
+// from byte `prefix` on.
+absl::Status PrepareError(GuardedConnection& connection, std::string_view sql, size_t prefix);
+
+}  // namespace daemoneye::sql
