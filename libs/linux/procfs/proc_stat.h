@@ -34,6 +34,13 @@ struct ProcStat {
   uint64_t vsize_bytes = 0;
   // Exact to the page on 6.2 and later; before, off by up to 64 pages a thread.
   uint64_t rss_bytes = 0;
+  // Where exec put the image, its stack, its data and its heap: with address space randomisation
+  // elsewhere each time. 0 (start_code and end_code: 1) for who may not trace the process.
+  uint64_t start_code = 0;
+  uint64_t end_code = 0;
+  uint64_t start_stack = 0;
+  uint64_t start_data = 0;
+  uint64_t start_brk = 0;
   // As wait(2) would report it; means something for a zombie. 0 for who may not trace the process.
   int32_t exit_code = 0;
 

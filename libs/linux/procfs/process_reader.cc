@@ -188,4 +188,28 @@ absl::StatusOr<FileIdentity> ProcessReader::StatPath(std::string_view path) {
   return identity;
 }
 
+absl::StatusOr<FileIdentity> ProcessReader::StatPathCached(std::string_view path) {
+  FileIdentity identity;
+  const int error =
+      StatProcessPath(fs_.root_fd(), dir_.get(), std::string(path), Lookup::kCachedOnly, identity);
+  if (error == EAGAIN) return absl::UnavailableError(fmt::format("not cached path={}", path));
+  if (error != 0) return Failed(error, path);
+  return identity;
+}
+
+absl::StatusOr<FileIdentity> ProcessReader::StatOpen(const base::UniqueFd& fd) {
+  FileIdentity identity;
+  if (const int error = StatFile(fd.get(), "", identity)) {
+    return ErrnoStatus(error, "cannot look at an open file");
+  }
+  return identity;
+}
+
+absl::StatusOr<bool> ProcessReader::IsExeSealed() {
+  ASSIGN_OR_RETURN(const ImageFile image, OpenExe());
+  constexpr int kAll = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  const int seals = ::fcntl(image.fd.get(), F_GET_SEALS);
+  return seals >= 0 && (seals & kAll) == kAll;
+}
+
 }  // namespace daemoneye::procfs

@@ -66,9 +66,16 @@ class ProcessReader {
   // The same, open for reading (hashing). May block on a FUSE or network file system: not on the
   // thread that scans.
   absl::StatusOr<ImageFile> OpenExe();
+  // An open file, to hold against what it was.
+  static absl::StatusOr<FileIdentity> StatOpen(const base::UniqueFd& fd);
   // What stands at `path`, as ReadExeLink or ReadCwd gave it, now: in the mount namespace of the
   // process. NotFound: nothing. May block as OpenExe.
   absl::StatusOr<FileIdentity> StatPath(std::string_view path);
+  // The same from what the kernel has cached, which asks no server and never blocks. Unavailable:
+  // that does not tell.
+  absl::StatusOr<FileIdentity> StatPathCached(std::string_view path);
+  // True when the image is a memfd that its maker sealed against any change. NotFound as StatExe.
+  absl::StatusOr<bool> IsExeSealed();
 
  private:
   absl::Status Failed(int error, std::string_view file) const;

@@ -76,6 +76,21 @@ absl::Status TakeRequired(Fields& fields, int64_t page_bytes, ProcStat& stat) {
   return absl::OkStatus();
 }
 
+// Fields 25 to 52; 45 and up are there since 3.3, the last one since 3.5.
+absl::Status TakeOptional(Fields& fields, ProcStat& stat) {
+  SKIP(1, "rsslim");
+  TAKE(start_code);
+  TAKE(end_code);
+  TAKE(start_stack);
+  SKIP(16, "kstkesp");
+  TAKE(start_data);
+  SKIP(1, "end_data");
+  TAKE(start_brk);
+  SKIP(4, "arg_start");
+  TAKE(exit_code);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ProcStat> ParseStat(std::string_view text, int64_t page_bytes) {
@@ -97,8 +112,7 @@ absl::StatusOr<ProcStat> ParseStat(std::string_view text, int64_t page_bytes) {
   Fields fields(text.substr(close + 3));
   if (absl::Status status = TakeRequired(fields, page_bytes, stat); !status.ok()) return status;
   if (fields.AtEnd()) return stat;
-  SKIP(27, "rsslim");  // 25 rsslim to 51 env_end; 52 is there since 3.5
-  TAKE(exit_code);
+  if (absl::Status status = TakeOptional(fields, stat); !status.ok()) return status;
   return stat;
 }
 
