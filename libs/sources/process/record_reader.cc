@@ -1,0 +1,258 @@
+#include "libs/sources/process/record_reader.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/match.h"
+#include "libs/base/status_macros.h"
+#include "libs/linux/cgroup/cgroup_parser.h"
+
+namespace daemoneye::process {
+namespace {
+
+constexpr uint32_t kPfWqWorker = 0x20;  // PF_WQ_WORKER, include/linux/sched.h
+
+// The kernel shows behind a worker's name what it does this moment ("kworker/0:1-events"): no part
+// of it. A thread of its own ("kworker/R-rcu_gp") says so in its name.
+std::string_view NameOf(const procfs::ProcStat& stat) {
+  std::string_view name = stat.comm;
+  if (!stat.is_kernel_thread() || (stat.flags & kPfWqWorker) == 0) return name;
+  if (name.starts_with("kworker/R-")) return name;
+  return name.substr(0, name.find_first_of("-+"));
+}
+
+uint64_t LayoutOf(const procfs::ProcStat& stat) {
+  if (stat.start_stack == 0) return 0;
+  const uint64_t hash = absl::HashOf(stat.start_code, stat.end_code, stat.start_stack,
+                                     stat.start_data, stat.start_brk);
+  return hash == 0 ? 1 : hash;
+}
+
+uint32_t Narrow(const std::optional<uint64_t>& inode) {
+  return inode.has_value() ? static_cast<uint32_t>(*inode) : 0;
+}
+
+ImageIdentity Compact(const procfs::FileIdentity& file) {
+  return {file.device, file.inode, file.mode, file.owner_uid};
+}
+
+template <typename T>
+Change Assign(T& field, T value, Change change) {
+  if (field == value) return Change::kNone;
+  field = value;
+  return change;
+}
+
+void SetStatus(const procfs::ProcStatus& status, ProcessRecord& record) {
+  record.uid = status.uid.real;
+  record.euid = status.uid.effective;
+  record.gid = status.gid.real;
+  record.has_status = true;
+  record.has_capabilities = status.capabilities.has_value();
+  if (record.has_capabilities) record.capabilities = *status.capabilities;
+  const bool is_nested = status.pid_namespace_depth != 0 && status.innermost_pid.has_value();
+  record.container_pid = is_nested ? *status.innermost_pid : 0;
+}
+
+// A regular device, not a server's: looking up a path there waits for nobody else.
+bool IsOnBlockDevice(const ImageIdentity& image) { return (image.device >> 8) != 0; }
+
+}  // namespace
+
+absl::StatusOr<procfs::ProcStat> RecordReader::ReadStat(uint32_t pid) {
+  RETURN_IF_ERROR(reader_.Select(static_cast<pid_t>(pid)));
+  return reader_.ReadStat();
+}
+
+void RecordReader::UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& record) {
+  const int64_t now_ns = clock_.MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1);
+  const uint64_t ticks = stat.utime_ticks + stat.stime_ticks;
+  if (record.cpu_read_ns != 0 && now_ns > record.cpu_read_ns && ticks >= record.cpu_ticks) {
+    const double used =
+        static_cast<double>(ticks - record.cpu_ticks) / static_cast<double>(fs_.ticks_per_second());
+    const double elapsed = static_cast<double>(now_ns - record.cpu_read_ns) / 1e9;
+    record.cpu_percent = static_cast<float>(100 * used / elapsed);
+  }
+  record.cpu_read_ns = now_ns;
+  record.cpu_ticks = ticks;
+  record.rss_bytes = stat.rss_bytes;
+}
+
+void RecordReader::ReadNew(const procfs::ProcStat& stat, bool is_enhanced, ProcessRecord& record) {
+  record.pid = static_cast<uint32_t>(stat.pid);
+  record.start_ticks = stat.start_ticks;
+  record.is_kernel_thread = stat.is_kernel_thread();
+  record.is_zombie = stat.is_zombie();
+  record.exit_code = stat.exit_code;
+  record.layout = LayoutOf(stat);
+  record.ppid = static_cast<uint32_t>(stat.ppid);
+  record.session = static_cast<uint32_t>(std::max(stat.session, 0));
+  record.tty_nr = stat.tty_nr;
+  UpdateName(stat, record);
+  UpdateReadings(stat, record);
+  bool is_gone = !UpdateStatus(record).ok();
+  if (!record.is_kernel_thread && !record.is_zombie) {
+    is_gone |= !UpdateCommandLine(record).ok();
+    is_gone |= !UpdateImage(stat, record).ok();
+    ReadDetails(is_enhanced, record);
+  }
+  record.are_details_missing = is_gone;
+  if (!is_gone) ReadFixed(record);
+}
+
+// What stays as it is for life, or nearly.
+void RecordReader::ReadFixed(ProcessRecord& record) {
+  const auto login_uid = reader_.ReadLoginUid();
+  if (login_uid.ok()) record.login_uid = login_uid->value_or(kUnset);
+  const auto inodes = reader_.ReadNamespaces();
+  if (!inodes.ok()) return;
+  record.namespaces = {Narrow(inodes->cgroup), Narrow(inodes->ipc), Narrow(inodes->mnt),
+                       Narrow(inodes->net),    Narrow(inodes->pid), Narrow(inodes->time),
+                       Narrow(inodes->user),   Narrow(inodes->uts)};
+}
+
+absl::StatusOr<Change> RecordReader::Update(const procfs::ProcStat& stat, bool is_enhanced,
+                                            ProcessRecord& record) {
+  const bool has_used =
+      stat.utime_ticks + stat.stime_ticks != record.cpu_ticks || stat.rss_bytes != record.rss_bytes;
+  Change changes = has_used ? Change::kReading : Change::kNone;
+  UpdateReadings(stat, record);
+  record.ppid = static_cast<uint32_t>(stat.ppid);
+  record.session = static_cast<uint32_t>(std::max(stat.session, 0));
+  record.tty_nr = stat.tty_nr;
+  record.is_zombie = stat.is_zombie();
+  record.exit_code = stat.exit_code;
+  if (record.is_zombie) return changes;
+  changes |= UpdateName(stat, record);
+  if (record.is_kernel_thread) return changes;
+
+  ASSIGN_OR_RETURN(const Change status_changes, UpdateStatus(record));
+  ASSIGN_OR_RETURN(const Change command_line_changes, UpdateCommandLine(record));
+  ASSIGN_OR_RETURN(const Change image_changes, UpdateImage(stat, record));
+  changes |= status_changes | command_line_changes | image_changes;
+  if (Has(changes, Change::kExec)) {
+    ReadFixed(record);
+    changes |= ReadDetails(is_enhanced, record);
+  } else if (record.is_deleted) {
+    changes |= UpdateFile(record);  // another file may appear at any time
+  }
+  return changes;
+}
+
+Change RecordReader::UpdateName(const procfs::ProcStat& stat, ProcessRecord& record) {
+  return record.texts.Set(Text::kName, NameOf(stat)) ? Change::kName : Change::kNone;
+}
+
+absl::StatusOr<Change> RecordReader::UpdateStatus(ProcessRecord& record) {
+  const auto status = reader_.ReadStatus();
+  if (absl::IsPermissionDenied(status.status())) return Change::kNone;
+  if (!status.ok()) return status.status();
+  Change changes = Change::kNone;
+  if (record.has_status) {
+    changes |= Assign(record.uid, status->uid.real, Change::kUser);
+    changes |= Assign(record.euid, status->uid.effective, Change::kEffectiveUser);
+    changes |= Assign(record.gid, status->gid.real, Change::kGroup);
+  }
+  SetStatus(*status, record);
+  return changes;
+}
+
+// True when the process has no memory any more: on its way out, what it had is not to be told as
+// changed.
+bool RecordReader::IsDying() {
+  const auto stat = reader_.ReadStat();
+  return !stat.ok() || stat->is_zombie() || stat->vsize_bytes == 0;
+}
+
+absl::StatusOr<Change> RecordReader::UpdateCommandLine(ProcessRecord& record) {
+  const auto read = reader_.ReadCmdline();
+  if (absl::IsPermissionDenied(read.status())) return Change::kNone;
+  if (!read.ok()) return read.status();
+  const std::string_view bytes = read->bytes;
+  if (bytes.empty() && !record.texts.Get(Text::kCommandLine).empty() && IsDying()) {
+    return absl::NotFoundError("ending");
+  }
+  Change changes = Assign(record.command_line_total_bytes, read->total_bytes, Change::kCommandLine);
+  if (record.texts.Set(Text::kCommandLine, bytes)) changes |= Change::kCommandLine;
+  return changes;
+}
+
+absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
+                                                 ProcessRecord& record) {
+  const auto link = reader_.ReadExeLink();
+  if (absl::IsNotFound(link.status())) return link.status();
+  record.is_accessible = link.ok();
+  if (!link.ok()) return Change::kNone;
+  if (!link->has_image()) {
+    if (record.texts.Get(Text::kExecutable).empty()) return Change::kNone;
+    return absl::NotFoundError("ending");
+  }
+  const bool is_moved =
+      record.is_deleted != link->is_deleted || record.texts.Get(Text::kExecutable) != link->path;
+  uint64_t layout = LayoutOf(stat);
+  if (!is_moved && layout == record.layout) return Change::kNone;
+  // The exec may have come between the two readings.
+  if (layout == record.layout) {
+    const auto again = reader_.ReadStat();
+    if (!again.ok()) return again.status();
+    layout = LayoutOf(*again);
+  }
+  const auto image = reader_.StatExe();
+  if (!image.ok()) return image.status();
+  Change changes = Change::kNone;
+  if (record.texts.Set(Text::kExecutable, link->path)) changes |= Change::kExecutable;
+  const ImageIdentity identity = Compact(*image);
+  if (!identity.is_same_file(record.image)) changes |= Change::kImage | Change::kExecutable;
+  if (layout != 0 && record.layout != 0 && layout != record.layout) changes |= Change::kExec;
+  record.image = identity;
+  record.layout = layout;
+  record.is_deleted = link->is_deleted;
+  record.is_memfd = link->is_memfd;
+  return changes | UpdateFile(record);
+}
+
+// Holds the running image against what stands at its path.
+Change RecordReader::UpdateFile(ProcessRecord& record) {
+  if (!record.image.is_known() || record.is_memfd) return Change::kNone;
+  const std::string_view path = record.texts.Get(Text::kExecutable);
+  auto there = reader_.StatPathCached(path);
+  if (absl::IsUnavailable(there.status()) && IsOnBlockDevice(record.image)) {
+    there = reader_.StatPath(path);
+  }
+  if (!there.ok() && !absl::IsNotFound(there.status())) return Change::kNone;
+  const bool is_other = there.ok() && !Compact(*there).is_same_file(record.image);
+  // A file that is not deleted and not found is beyond our view (another mount namespace).
+  if (!there.ok() && !record.is_deleted) return Change::kNone;
+  const bool is_there = !record.is_deleted;
+  Change changes = Change::kNone;
+  if (record.is_file_checked) {
+    if (record.is_file_there != is_there) changes |= Change::kFileExists;
+    if (record.is_mismatched != is_other) changes |= Change::kMismatch;
+  }
+  record.is_file_checked = true;
+  record.is_file_there = is_there;
+  record.is_mismatched = is_other;
+  return changes;
+}
+
+Change RecordReader::ReadDetails(bool is_enhanced, ProcessRecord& record) {
+  const auto directory = reader_.ReadCwd();
+  if (directory.ok()) record.texts.Set(Text::kDirectory, *directory);
+  const auto text = reader_.ReadCgroup();
+  if (!text.ok()) return Change::kNone;
+  const auto membership = cgroup::ParseCgroup(*text);
+  if (!membership.ok()) return Change::kNone;
+  Change changes = Change::kNone;
+  if (record.texts.Set(Text::kContainer, membership->container_id)) changes |= Change::kContainer;
+  record.texts.Set(Text::kPod, membership->pod_uid);
+  if (is_enhanced && record.texts.Set(Text::kCgroup, membership->path)) changes |= Change::kCgroup;
+  return changes;
+}
+
+bool RecordReader::IsImageSealed() {
+  const auto is_sealed = reader_.IsExeSealed();
+  return is_sealed.ok() && *is_sealed;
+}
+
+}  // namespace daemoneye::process

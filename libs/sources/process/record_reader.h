@@ -1,0 +1,77 @@
+// RecordReader: fills a ProcessRecord from a procfs, and finds what changed in one already filled.
+//
+// A process that is known costs stat, status, cmdline and the link of its image; its other files
+// are read when it is new, at the next scan (a launcher moves its child to another cgroup just
+// after the fork), and whenever its image changes. A kernel thread costs stat alone.
+//
+// What is told apart between two scans of one process: the fingerprint of the memory layout, which
+// exec(2) makes anew (address space randomisation) and which nothing else moves but
+// prctl(PR_SET_MM). A new fingerprint is an exec; another file under the same fingerprint is an
+// image changed without exec. Not told apart from an exec: who sets both with PR_SET_MM_MAP, as a
+// checkpoint's restore does. The fingerprint shows to those alone who may trace the process, as
+// does its image: without that there is neither.
+//
+// Threads:    one.
+// Ownership:  borrows the procfs and the clock.
+// Cost:       no allocation for a process that did not change.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "libs/base/clock.h"
+#include "libs/linux/procfs/proc_fs.h"
+#include "libs/linux/procfs/process_reader.h"
+#include "libs/sources/process/process_record.h"
+
+namespace daemoneye::process {
+
+class RecordReader {
+ public:
+  RecordReader(const procfs::ProcFs& fs, base::Clock& clock)
+      : fs_(fs), clock_(clock), reader_(fs) {}
+
+  // What the following calls read. NotFound: gone. DataLoss: not what the kernel writes.
+  absl::StatusOr<procfs::ProcStat> ReadStat(uint32_t pid);
+
+  // Fills `record`, which is empty, behind ReadStat. A process that ends meanwhile leaves
+  // are_details_missing.
+  void ReadNew(const procfs::ProcStat& stat, bool is_enhanced, ProcessRecord& record);
+
+  // Brings `record` up to date behind ReadStat, which gave `stat` of the same process. NotFound:
+  // gone meanwhile; `record` is as it was in what could not be read.
+  absl::StatusOr<Change> Update(const procfs::ProcStat& stat, bool is_enhanced,
+                                ProcessRecord& record);
+
+  // cgroup, container and directory, and what stands at the path of the image.
+  Change ReadDetails(bool is_enhanced, ProcessRecord& record);
+
+  // The running image, for its hash.
+  absl::StatusOr<procfs::FileIdentity> StatImage() { return reader_.StatExe(); }
+
+  // What stands at `path` for the process now. Unavailable: cannot be told without waiting.
+  absl::StatusOr<procfs::FileIdentity> StatPathNow(std::string_view path) {
+    return reader_.StatPathCached(path);
+  }
+
+  // True when the image, a memfd, was sealed by its maker against any change.
+  bool IsImageSealed();
+
+ private:
+  absl::StatusOr<Change> UpdateStatus(ProcessRecord& record);
+  absl::StatusOr<Change> UpdateImage(const procfs::ProcStat& stat, ProcessRecord& record);
+  absl::StatusOr<Change> UpdateCommandLine(ProcessRecord& record);
+  void UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& record);
+  Change UpdateName(const procfs::ProcStat& stat, ProcessRecord& record);
+  Change UpdateFile(ProcessRecord& record);
+  bool IsDying();
+  void ReadFixed(ProcessRecord& record);
+
+  const procfs::ProcFs& fs_;
+  base::Clock& clock_;
+  procfs::ProcessReader reader_;
+};
+
+}  // namespace daemoneye::process
