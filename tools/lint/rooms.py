@@ -14,7 +14,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # What is included -> the files that may, as a pattern over the path. tests/ and tools/ may include anything.
 RULES = [
     (r"<(grpcpp|grpc)/|\.grpc\.pb\.h",
-     r"libs/(rpc|monitor)/|services/[^/]+/[^/]*_(service|client)(_test)?\.(h|cc)$|services/[^/]+/[^/]*_test\.cc$"),
+     r"libs/(rpc|monitor)/|services/[^/]+/([^/]*_(service|client)\.(h|cc)|[^/]*_test\.cc|fake_[^/]*)$"),
     (r"<(SQLiteCpp/|sqlite3)", r"libs/(sql|storage/sqlite)/"),
     (r"<prometheus/", r"libs/metrics/"),
     (r"<spdlog/", r"libs/logging/"),
@@ -24,10 +24,8 @@ RULES = [
     (r"<openssl/", r"libs/(linux|rpc|alerting|sources/process|analysis)/|services/binary_hasher/"),
     (r"<curl/", r"libs/alerting/"),
     # Kernel interfaces are read in one room.
-    (r"<(linux/|asm/|dirent\.h|sys/(syscall|ptrace|fanotify|inotify|capability|prctl)\.h)", r"libs/(linux|base)/"),
-    # Sockets of our own are made in one room.
-    (r"<sys/(socket|un)\.h", r"libs/(linux|rpc)/"),
-    # Vendors' loggers, formats and mutexes that the house style leaves out.
+    (r"<(linux/|asm/|sys/(syscall|ptrace|fanotify|inotify|capability)\.h)", r"libs/linux/"),
+    # Types of Abseil's that the house style leaves out.
     (r'<(absl/synchronization/mutex|absl/strings/string_view|absl/types/(optional|span))\.h', r"$^"),
     (r'"absl/(synchronization/mutex|strings/string_view|types/(optional|span))\.h', r"$^"),
 ]

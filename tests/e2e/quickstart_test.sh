@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The real tools/quickstart for 20 seconds: the demo process is seen to start and to stop, and the second run is at its
+# stream within three seconds.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+failed=0
+
+problem() {
+  printf 'quickstart: %s\n' "$*" >&2
+  failed=1
+}
+
+tools/quickstart --seconds 20 2>&1 </dev/null | tee "$out" || problem "ended with an error"
+for action in START STOP; do
+  grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
+done
+grep -qE '^-- snapshot of [1-9]' "$out" || problem "no snapshot"
+
+# The stream's first line comes with stream_started: until then nothing but eyectl's header is there.
+start=$(date +%s%N)
+arrived=""
+while IFS= read -r line; do
+  if [[ $line == "-- stream "* ]]; then
+    arrived=$(date +%s%N)
+    break
+  fi
+done < <(tools/quickstart --seconds 5 2>&1 </dev/null)
+if [[ -z $arrived ]]; then
+  problem "the second run has no stream"
+else
+  milliseconds=$(((arrived - start) / 1000000))
+  echo "second run: $milliseconds ms to its stream"
+  [[ $milliseconds -lt 3000 ]] || problem "the second run took $milliseconds ms to its stream, 3000 are allowed"
+fi
+wait
+exit $failed
