@@ -221,8 +221,8 @@ std::vector<SettingView> Config::Settings() const {
     const OptionSpec& spec = source_->table.specs[i];
     if (spec.flag_only) continue;
     const Setting& setting = values_->settings[i];
-    views.push_back({spec.key, spec.secret ? "(secret)" : FormatValue(spec, setting.value),
-                     setting.layer, setting.where});
+    views.push_back({spec.key, spec.secret ? "(secret)" : FormatValue(setting.value), setting.layer,
+                     setting.where});
   }
   return views;
 }

@@ -234,10 +234,10 @@ absl::StatusOr<OptionValue> ParseValue(const OptionSpec& spec, std::string_view 
 
 absl::Status CheckValue(const OptionSpec& spec, const OptionValue& value) {
   RETURN_IF_ERROR(CheckTexts(spec, value));
-  return CheckBounds(spec, value, BoundsSubject(spec, value, FormatValue(spec, value)));
+  return CheckBounds(spec, value, BoundsSubject(spec, value, FormatValue(value)));
 }
 
-std::string FormatValue(const OptionSpec&, const OptionValue& value) {
+std::string FormatValue(const OptionValue& value) {
   struct Visitor {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return fmt::format("{}", v); }

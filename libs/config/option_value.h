@@ -34,7 +34,7 @@ absl::StatusOr<OptionValue> ParseValue(const OptionSpec& spec, std::string_view 
 absl::Status CheckValue(const OptionSpec& spec, const OptionValue& value);
 
 // The value as YAML that gives it back: 30s, 16MiB, "text", ["a", "b"], {"k": "v"}.
-std::string FormatValue(const OptionSpec& spec, const OptionValue& value);
+std::string FormatValue(const OptionValue& value);
 
 // "seconds, 5..3600", "at least 1", "one of text, json"; empty when anything goes.
 std::string DescribeBounds(const OptionSpec& spec);

@@ -66,6 +66,7 @@ class TreeBuilder final : public YAML::EventHandler {
   struct OpenNode {
     YamlNode* node;
     std::optional<std::string> key;  // of a mapping: read, its value not yet
+    int key_line = 0;
     absl::flat_hash_set<std::string> keys;
   };
 
@@ -86,13 +87,14 @@ class TreeBuilder final : public YAML::EventHandler {
                                base::EscapeForTerminal(base::Utf8Prefix(key, 64))));
     }
     mapping.key = key;
+    mapping.key_line = mark.line + 1;
   }
 
   YamlNode* Add(const YAML::Mark& mark, YamlNode::Kind kind, const std::string& text) {
     if (++count_ > kMaxYamlNodes) Refuse(mark, fmt::format("more than {} values", kMaxYamlNodes));
     YamlNode* node = Place(mark);
     node->kind = kind;
-    node->line = mark.line + 1;
+    if (node->line == 0) node->line = mark.line + 1;
     node->text = text;
     return node;
   }
@@ -107,6 +109,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!parent.key) Refuse(mark, "a key must be a text");
     YamlNode* node = &parent.node->members.emplace_back(*std::move(parent.key), YamlNode()).second;
     parent.key.reset();
+    node->line = parent.key_line;
     return node;
   }
 
@@ -115,7 +118,7 @@ class TreeBuilder final : public YAML::EventHandler {
       Refuse(mark, fmt::format("nested deeper than {}", kMaxYamlDepth));
     }
     YamlNode* node = Add(mark, kind, "");
-    open_.push_back({node, std::nullopt, {}});
+    open_.push_back({.node = node});
   }
 
   YamlNode root_;
@@ -132,6 +135,10 @@ absl::StatusOr<YamlNode> ParseYaml(std::string_view text) {
   }
   if (!base::IsUtf8(text) || text.find('\0') != std::string_view::npos) {
     return absl::InvalidArgumentError("not UTF-8 text");
+  }
+  // The vendor takes a quote that is never closed when a line's end is the last thing it sees.
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos) {
+    text.remove_suffix(1);
   }
   TreeBuilder builder;
   try {

@@ -15,7 +15,7 @@ struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
 
   Kind kind = Kind::kNull;
-  int line = 0;  // from 1
+  int line = 0;  // from 1; of a mapping's member: its key's
   std::string text;
   std::vector<YamlNode> elements;
   std::vector<std::pair<std::string, YamlNode>> members;  // in the file's order
