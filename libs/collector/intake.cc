@@ -21,10 +21,8 @@ struct Tally {
 };
 
 size_t KindIndex(const event::Event& event) {
-  // EventKind numbers the payloads in the order of their fields, from 1.
-  return event.payload_case() == event::Event::PAYLOAD_NOT_SET
-             ? v1::EVENT_KIND_UNSPECIFIED
-             : event.payload_case() - event::Event::kProcess + v1::EVENT_KIND_PROCESS;
+  const auto kind = static_cast<size_t>(event::KindOf(event));
+  return kind < CountByKind().size() ? kind : 0;
 }
 
 Tally Count(std::span<const event::Event> events) {
