@@ -5,6 +5,7 @@
 
 #include "daemoneye/v1/event.pb.h"
 #include "libs/base/status_macros.h"
+#include "libs/event/filter.h"
 
 namespace daemoneye::monitor {
 namespace {
@@ -32,13 +33,13 @@ std::string Serialise(const v1::StreamControl& control) {
   return event.SerializeAsString();
 }
 
-void AddPreamble(MonitorBackend& backend, const v1::StreamEventsRequest& request,
+void AddPreamble(MonitorBackend& backend, const event::CompiledFilter& filter,
                  uint64_t first_sequence, bool is_resumed, OpenedStream& opened) {
   v1::StreamControl control;
   v1::StreamStarted& started = *control.mutable_stream_started();
   started.set_stream_id(backend.bus().stream_id());
   started.set_first_sequence(first_sequence);
-  *started.mutable_effective_filter() = request.filter();
+  *started.mutable_effective_filter() = filter.effective();
   started.set_resumed(is_resumed);
   *started.mutable_publisher() = backend.publisher();
   started.mutable_publisher()->set_stream_id(backend.bus().stream_id());
@@ -71,6 +72,8 @@ absl::StatusOr<uint64_t> AddSnapshot(MonitorBackend& backend,
 absl::StatusOr<OpenedStream> OpenStream(MonitorBackend& backend,
                                         const v1::StreamEventsRequest& request,
                                         std::function<void()> on_ready, base::Monotonic deadline) {
+  ASSIGN_OR_RETURN(const event::CompiledFilter filter,
+                   event::CompiledFilter::Create(request.filter()));
   OpenedStream opened;
   const BusStatistics log = backend.bus().statistics();
   const bool is_resumed = IsResumable(request, log);
@@ -97,8 +100,11 @@ absl::StatusOr<OpenedStream> OpenStream(MonitorBackend& backend,
     v1::SequenceRange& range = *options.filter.mutable_sequence_range();
     range.set_last(range.has_last() ? std::min(range.last(), end_position) : end_position);
   }
+  const std::optional<uint64_t> from = options.from_sequence;
   ASSIGN_OR_RETURN(opened.subscription, backend.bus().Subscribe(std::move(options)));
-  AddPreamble(backend, request, opened.subscription->next_sequence(), is_resumed, opened);
+  // What is no longer held is the first thing the stream tells, so it counts as looked at.
+  AddPreamble(backend, filter, from.value_or(opened.subscription->next_sequence()), is_resumed,
+              opened);
   return opened;
 }
 

@@ -168,7 +168,7 @@ bool StreamCore::PollLocked(base::Monotonic now) {
     return false;
   }
   const uint64_t looked_at = subscription_->next_sequence() - before;
-  if (looked_at == 0) return false;
+  if (looked_at == 0 && !delivery->missed.has_value()) return false;
   pacer_.Record(looked_at, now);
   // A burst in progress never waits.
   poll_at_ = delivery->caught_up ? now + pacer_.Interval() : now;
