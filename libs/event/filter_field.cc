@@ -1,5 +1,7 @@
 #include "libs/event/filter_field.h"
 
+#include <functional>
+#include <map>
 #include <numeric>
 
 #include "libs/base/status_macros.h"
@@ -14,6 +16,13 @@ std::string Quote(std::string_view text) {
   const std::string_view shown = base::Utf8Prefix(text, kQuotedBytes);
   return fmt::format("\"{}{}\"", base::EscapeForTerminal(shown),
                      shown.size() < text.size() ? "..." : "");
+}
+
+std::string UpperCase(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c -= 'a' - 'A';
+  }
+  return text;
 }
 
 // Levenshtein distance of two short texts.
@@ -32,20 +41,22 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-const std::vector<std::string>& ActionNames() {
-  static const auto& names = *new std::vector<std::string>([] {
-    std::vector<std::string> all;
-    for (int kind = 0; kind < 8; ++kind) {
+// Every form an action may be written in, in upper case -> the action without prefix.
+const std::map<std::string, std::string, std::less<>>& ActionForms() {
+  static const auto& forms = *new std::map<std::string, std::string, std::less<>>([] {
+    std::map<std::string, std::string, std::less<>> all;
+    for (int k = 0; k < 8; ++k) {
+      const auto kind = static_cast<v1::EventKind>(k);
       for (int action = 0; action < 16; ++action) {
-        const std::string_view name = ActionName(static_cast<v1::EventKind>(kind), action);
-        if (!name.empty()) all.emplace_back(name);
+        const std::string name(ActionName(kind, action));
+        if (name.empty()) continue;
+        all.emplace(name, name);
+        all.emplace(UpperCase(fmt::format("{}_ACTION_{}", KindName(kind), name)), name);
       }
     }
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
     return all;
   }());
-  return names;
+  return forms;
 }
 
 }  // namespace
@@ -88,30 +99,15 @@ absl::StatusOr<std::string> CanonicalAction(std::string_view text) {
   if (text.size() > kQuotedBytes) {
     return absl::InvalidArgumentError(fmt::format("{} is no action", Quote(text)));
   }
-  std::string upper(text);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c -= 'a' - 'A';
-  }
-  const std::vector<std::string>& names = ActionNames();
-  for (int kind = 0; kind < 8; ++kind) {
-    for (int action = 0; action < 16; ++action) {
-      const std::string_view name = ActionName(static_cast<v1::EventKind>(kind), action);
-      if (name.empty()) continue;
-      if (upper == name) return upper;
-      std::string prefixed =
-          fmt::format("{}_ACTION_{}", KindName(static_cast<v1::EventKind>(kind)), name);
-      for (char& c : prefixed) {
-        if (c >= 'a' && c <= 'z') c -= 'a' - 'A';
-      }
-      if (upper == prefixed) return std::string(name);
-    }
-  }
+  const std::string upper = UpperCase(std::string(text));
+  const auto& forms = ActionForms();
+  if (const auto found = forms.find(upper); found != forms.end()) return found->second;
   const auto nearest =
-      std::min_element(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
-        return EditDistance(upper, a) < EditDistance(upper, b);
+      std::min_element(forms.begin(), forms.end(), [&](const auto& a, const auto& b) {
+        return EditDistance(upper, a.first) < EditDistance(upper, b.first);
       });
   return absl::InvalidArgumentError(
-      fmt::format("{} is no action; the nearest is {}", Quote(text), *nearest));
+      fmt::format("{} is no action; the nearest is {}", Quote(text), nearest->second));
 }
 
 absl::Status CollectTexts(const TextList& values, std::string_view prefix, std::string_view field,
