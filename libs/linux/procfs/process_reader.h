@@ -3,9 +3,9 @@
 // Select() pins a process by its directory descriptor: whatever is read until the next Select() is
 // of that one process or NotFound, never of another one that got its pid.
 //
-// NotFound means the process is gone; PermissionDenied that it may not be looked at; DataLoss that
-// the bytes were not what the kernel writes (pid, file, field, excerpt). No call changes anything
-// in the process or waits for it.
+// NotFound means the process is gone (or hidden: hidepid=2); PermissionDenied that it may not be
+// looked at; DataLoss that the bytes were not what the kernel writes (pid, file, field, excerpt).
+// No call changes anything in the process or waits for it.
 //
 // Views in the results last until the next call of the same method.
 //

@@ -67,6 +67,7 @@ void TestChild::Kill() {
 
 void TestChild::Reap() {
   if (pid_ == 0) return;
+  input_.Reset();  // it ends by itself where we may not kill it any more
   ::kill(pid_, SIGKILL);
   Require(::waitpid(pid_, nullptr, 0) == pid_);
   pid_ = 0;

@@ -21,7 +21,7 @@ class TestChild {
   static void CopyProgram(const std::string& path);
 
   // Starts the program at `path`, or where `image_fd` is given what it refers to, with `arguments`
-  // behind its name: "name=X" makes it call itself X. Returns when it is ready.
+  // behind its name, which test_child_main.cc knows. Returns when it is ready.
   explicit TestChild(const std::string& path, std::vector<std::string> arguments = {},
                      int image_fd = -1);
   // As Kill and Reap.
