@@ -1,0 +1,57 @@
+// MonitorMain: a whole monitor binary, given its sources.
+//
+//   int main(int argc, char** argv) {
+//     return daemoneye::monitor::MonitorMain(argc, argv, {.name = "mymond", .make = MakeSources});
+//   }
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "libs/base/clock.h"
+#include "libs/collector/event_source.h"
+#include "libs/collector/task_handler.h"
+#include "libs/config/config.h"
+#include "libs/metrics/registry.h"
+
+namespace daemoneye::monitor {
+
+// What sources are made with; all of it outlives them.
+struct MonitorContext {
+  const config::Config& config;
+  metrics::Registry& metrics;
+  base::Clock& clock;
+};
+
+// What a monitor watches with and answers tasks with.
+struct MonitorParts {
+  std::vector<std::unique_ptr<collector::EventSource>> sources;
+  std::vector<std::unique_ptr<collector::TaskHandler>> tasks;
+  // Outlives both: readers, caches, metric callbacks.
+  std::shared_ptr<void> shared;
+  // Takes over changed settings of its own; may be empty when none is reloadable.
+  std::function<absl::Status(const config::Config&)> reload;
+  // Fills read and total of a snapshot; may be empty.
+  std::function<void(v1::SnapshotComplete&)> complete_snapshot;
+};
+
+struct MonitorDefinition {
+  // The binary's name and, unless --component_name says otherwise, the monitor's.
+  std::string name;
+  // Of the Prometheus page on 127.0.0.1; 0: off unless --metrics_address says otherwise.
+  uint16_t metrics_port = 0;
+  // Its own settings, beside those that every monitor has.
+  config::OptionTable options = {};
+  std::function<absl::Status(const config::Config&)> check = {};
+  std::function<absl::StatusOr<MonitorParts>(const MonitorContext&)> make;
+};
+
+// main() of a monitor: see RunComponent for its exit codes.
+int MonitorMain(int argc, char** argv, const MonitorDefinition& definition);
+
+}  // namespace daemoneye::monitor
