@@ -29,7 +29,7 @@ bool IsRowLocal(std::string_view opcode) {
       "ShiftLeft", "ShiftRight", "Not", "And", "Or", "ZeroOrNull", "Eq", "Ne", "Lt", "Le", "Gt",
       "Ge", "Compare", "Cast", "Affinity", "RealAffinity", "CollSeq", "Function", "PureFunc",
       // Lookups in a table of constants, see ConstantTables.
-      "Found", "NotFound", "Rewind", "Column", "Next"};
+      "OpenDup", "Found", "NotFound", "Rewind", "Column", "Next"};
   return kOpcodes->contains(opcode);
 }
 
@@ -63,12 +63,17 @@ ConstantTables FindConstantTables(const Program& program) {
     std::fill(tables.is_fill.begin() + i + 1, tables.is_fill.begin() + end, true);
     tables.cursors.insert(open.p1);
   }
+  // A second cursor on such a table: of an IN that is pushed down and checked again.
+  for (const Instruction& instruction : program) {
+    const bool is_dup = instruction.opcode == "OpenDup" && tables.cursors.contains(instruction.p2);
+    if (is_dup) tables.cursors.insert(instruction.p1);
+  }
   return tables;
 }
 
 bool IsTableRead(std::string_view opcode) {
-  return opcode == "Found" || opcode == "NotFound" || opcode == "Rewind" || opcode == "Column" ||
-         opcode == "Next";
+  return opcode == "OpenDup" || opcode == "Found" || opcode == "NotFound" || opcode == "Rewind" ||
+         opcode == "Column" || opcode == "Next";
 }
 
 // The one text that is ever written to register `index`.

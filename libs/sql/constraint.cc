@@ -119,7 +119,7 @@ bool Constraint::MatchesPattern(const char* text, size_t size) const {
     case ConstraintOp::kGlob:
       return sqlite3_strglob(pattern, text) == 0;
     default:
-      return RegexpMatches(*regexp_, {text, size});
+      return RegexpMatches(*regexp_, {text, size}).value_or(true);  // SQLite's error is the answer
   }
 }
 

@@ -57,7 +57,6 @@ absl::StatusOr<Statement> Prepare(GuardedConnection& connection, const std::stri
     return SqlError("only one statement is allowed, and a second begins",
                     text.size() - rest.size() + begin - prefix);
   }
-  if (statement == nullptr) return SqlError("empty");
   return statement;
 }
 
@@ -85,7 +84,7 @@ absl::Status CheckProgram(const Program& program, std::string_view sql,
   if (HasAggregate(program)) {
     std::optional<size_t> offset = FindWord(sql, "min");
     if (!offset) offset = FindWord(sql, "max");
-    return SqlError("an aggregate needs window, which a filter does not have", offset);
+    return SqlError("aggregate", offset, "it needs window, which a filter does not have");
   }
   for (const std::string& pattern : ConstantRegexps(program)) {
     const auto regexp = connection.regexps().Get(pattern);
@@ -106,10 +105,11 @@ absl::Status CheckText(std::string_view sql) {
   if (const size_t nul = sql.find('\0'); nul != std::string_view::npos) {
     return SqlError("a NUL byte is not allowed", nul);
   }
+  if (IsBlank(sql)) return SqlError("empty", std::nullopt, "a condition or one SELECT is needed");
   const std::string word = FirstWord(sql);
   if (std::find(kStatements.begin(), kStatements.end(), word) != kStatements.end()) {
-    return SqlError(fmt::format("{} is not allowed: a condition or one SELECT is", word),
-                    FindWord(sql, word));
+    return SqlError(fmt::format("{} is not allowed", word), FindWord(sql, word),
+                    "a condition or one SELECT is");
   }
   return absl::OkStatus();
 }
@@ -131,7 +131,8 @@ absl::StatusOr<CompiledFilter> CompileFilter(std::string_view sql, GuardedConnec
   auto& [statement, text] = *prepared;
   const EventTable* table = connection.seen().table;
   if (!sqlite3_stmt_readonly(statement.get())) return SqlError("only reading is allowed");
-  if (table == nullptr) return SqlError("reads no event table, such as process_events");
+  if (table == nullptr)
+    return SqlError("no event table is read", std::nullopt, "such as process_events");
   ASSIGN_OR_RETURN(const Program program, Explain(connection.db(), text));
   RETURN_IF_ERROR(CheckProgram(program, sql, connection));
   return CompiledFilter{.statement = std::move(statement),

@@ -150,12 +150,17 @@ int GuardedConnection::Authorize(void* self, int action, const char* a, const ch
       return connection.AuthorizeRead(text(a), text(b));
     case SQLITE_FUNCTION:
       return connection.AuthorizeFunction(text(b));
-    default: {
-      const std::string_view name = ActionName(action);
-      return connection.Refuse(
-          name.empty() ? "only reading is allowed" : fmt::format("{} is not allowed", name), name);
-    }
+    default:
+      return connection.RefuseAction(action, text(a));
   }
+}
+
+int GuardedConnection::RefuseAction(int action, std::string_view object) {
+  // A table that is not of this room declares its columns.
+  if (object == "sqlite_master") return Refuse("a table that cannot be read here", "");
+  const std::string_view name = ActionName(action);
+  return Refuse(fmt::format("{} is not allowed", name.empty() ? "this" : name), name,
+                "a condition or one SELECT is");
 }
 
 int GuardedConnection::AuthorizeRead(std::string_view table, std::string_view column) {
@@ -166,8 +171,8 @@ int GuardedConnection::AuthorizeRead(std::string_view table, std::string_view co
   }
   if (seen_.table != nullptr && seen_.table != event_table) {
     return Refuse(
-        fmt::format("only one event table can be read, and {} is read already", seen_.table->name),
-        table);
+        "a second event table", table,
+        fmt::format("{} is read already, and an event is of one kind", seen_.table->name));
   }
   seen_.table = event_table;
   if (column == "ROWID") return Refuse("unknown column \"rowid\"", "rowid");
@@ -179,16 +184,17 @@ int GuardedConnection::AuthorizeFunction(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), absl::ascii_tolower);
   if (std::ranges::binary_search(kAggregates, std::string_view(lower))) {
-    return Refuse(fmt::format("aggregate {}() needs window, which a filter does not have", lower),
-                  lower);
+    return Refuse(fmt::format("aggregate {}()", lower), lower,
+                  "it needs window, which a filter does not have");
   }
   return Refuse(fmt::format("function {}() is not allowed", lower), lower);
 }
 
-int GuardedConnection::Refuse(std::string reason, std::string_view word) {
+int GuardedConnection::Refuse(std::string reason, std::string_view word, std::string_view hint) {
   if (seen_.refusal.empty()) {
     seen_.refusal = std::move(reason);
     seen_.word = std::string(word);
+    seen_.hint = std::string(hint);
   }
   return SQLITE_DENY;
 }

@@ -28,9 +28,11 @@ namespace daemoneye::sql {
 struct Seen {
   // The event table it reads; nullptr when none.
   const EventTable* table = nullptr;
-  // Why it was refused first, and the word of the statement that is to blame; empty if it was not.
+  // Why it was refused first, the word of the statement that is to blame, and what would be right;
+  // empty if it was not, or where that is not known.
   std::string refusal;
   std::string word;
+  std::string hint;
 };
 
 class GuardedConnection {
@@ -59,9 +61,10 @@ class GuardedConnection {
   int SetUp();
   static int Authorize(void* self, int action, const char* a, const char* b, const char* database,
                        const char* trigger);
+  int RefuseAction(int action, std::string_view object);
   int AuthorizeRead(std::string_view table, std::string_view column);
   int AuthorizeFunction(std::string_view name);
-  int Refuse(std::string reason, std::string_view word);
+  int Refuse(std::string reason, std::string_view word, std::string_view hint = "");
 
   Budget budget_;
   RegexpCache regexps_;

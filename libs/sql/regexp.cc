@@ -6,8 +6,10 @@
 namespace daemoneye::sql {
 namespace {
 
-// Bounds the program and with it the time a text may take: RE2's NFA is linear in both.
+// Bounds what a pattern compiles to, and the time that takes (under 1 ms).
 constexpr int64_t kMaxRegexpBytes = 128 * 1024;
+// Program size times text size, see RegexpMatches.
+constexpr size_t kMaxWork = 5'000'000;
 
 void DeleteRegexp(void* regexp) { delete static_cast<std::shared_ptr<const re2::RE2>*>(regexp); }
 
@@ -34,7 +36,11 @@ void RegexpFunction(sqlite3_context* context, int /*argc*/, sqlite3_value** argv
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[1]));
   if (text == nullptr) return sqlite3_result_error_nomem(context);
   const std::string_view view(text, sqlite3_value_bytes(argv[1]));
-  sqlite3_result_int(context, RegexpMatches(**regexp, view) ? 1 : 0);
+  if (const std::optional<bool> matches = RegexpMatches(**regexp, view)) {
+    sqlite3_result_int(context, *matches ? 1 : 0);
+  } else {
+    sqlite3_result_error(context, "regular expression too complex for so long a text", -1);
+  }
   // Last: SQLite may free it at once.
   if (compiled) sqlite3_set_auxdata(context, 0, new Regexp(std::move(compiled)), DeleteRegexp);
 }
@@ -69,7 +75,8 @@ int RegexpCache::AddFunction(sqlite3* db) {
                                     RegexpFunction, nullptr, nullptr, nullptr);
 }
 
-bool RegexpMatches(const re2::RE2& regexp, std::string_view text) {
+std::optional<bool> RegexpMatches(const re2::RE2& regexp, std::string_view text) {
+  if (static_cast<size_t>(regexp.ProgramSize()) * text.size() > kMaxWork) return std::nullopt;
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regexp);
 }
 

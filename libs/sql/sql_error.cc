@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,14 @@ namespace {
 constexpr auto kLiveTables = std::to_array<std::string_view>(
     {"processes", "connections", "hash_baseline", "lists", "alerts", "monitors", "audit"});
 
+constexpr std::string_view kNeedsWindow = "it needs window, which a filter does not have";
+
 struct Complaint {
   std::string what;
+  // The word of the statement that is to blame.
   std::string word;
+  // What would be right.
+  std::string hint;
 };
 
 // The rest of `message` behind `head`, if it begins with it.
@@ -28,71 +34,81 @@ std::optional<std::string> Behind(std::string_view message, std::string_view hea
   return std::string(message.substr(head.size()));
 }
 
-std::string WithNearest(std::string what, std::string_view word,
-                        const std::vector<std::string_view>& candidates) {
+std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& candidates) {
   const auto nearest = Nearest(word, candidates);
-  return nearest ? fmt::format("{} (did you mean {}?)", what, *nearest) : what;
+  return nearest ? fmt::format("did you mean {}?", *nearest) : "";
 }
 
 Complaint UnknownColumn(std::string name, std::string_view sql, const EventTable* table) {
   const std::string whole = name;
   if (const size_t dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
-  std::string what = fmt::format("unknown column \"{}\"", name);
+  Complaint complaint{
+      .what = fmt::format("unknown column \"{}\"", name), .word = whole, .hint = ""};
   if (FindWord(sql, fmt::format("\"{}\"", name))) {
-    return {what + ": texts stand in single quotes", whole};
+    complaint.hint = "texts stand in single quotes";
+    return complaint;
+  }
+  for (const EventTable& other : EventTables()) {
+    if (!other.FindColumn(name)) continue;
+    complaint.hint = fmt::format("it is a column of {}", other.name);
+    return complaint;
   }
   std::vector<std::string_view> columns;
   if (table == nullptr) table = FindEventTable("process_events");
   for (const Column& column : table->columns) columns.push_back(column.name());
-  return {WithNearest(std::move(what), name, columns), whole};
+  complaint.hint = DidYouMean(name, columns);
+  return complaint;
 }
 
 Complaint UnknownTable(const std::string& name) {
   for (const std::string_view live : kLiveTables) {
-    if (name == live) {
-      return {fmt::format("table {} holds live state, which a filter cannot read", name), name};
-    }
+    if (name != live) continue;
+    return {.what = fmt::format("table {} cannot be read here", name),
+            .word = name,
+            .hint = "it is live state, and a filter sees one event"};
   }
   std::vector<std::string_view> tables;
   for (const EventTable& table : EventTables()) tables.push_back(table.name);
-  return {WithNearest(fmt::format("unknown table \"{}\"", name), name, tables), name};
+  return {.what = fmt::format("unknown table \"{}\"", name),
+          .word = name,
+          .hint = DidYouMean(name, tables)};
 }
 
 Complaint Translate(const std::string& message, std::string_view sql, const Seen& seen) {
-  if (!seen.refusal.empty()) return {seen.refusal, seen.word};
+  if (!seen.refusal.empty()) return {.what = seen.refusal, .word = seen.word, .hint = seen.hint};
   if (auto name = Behind(message, "no such column: ")) {
     return UnknownColumn(*std::move(name), sql, seen.table);
   }
   if (auto name = Behind(message, "no such table: ")) return UnknownTable(*name);
   if (auto name = Behind(message, "no such function: ")) {
-    return {fmt::format("function {}() is not allowed", *name), *std::move(name)};
+    return {fmt::format("function {}() is not allowed", *name), *name, ""};
   }
-  if (message.starts_with("misuse of aggregate")) {
-    return {message + ": it needs window, which a filter does not have", ""};
-  }
+  if (message.starts_with("misuse of aggregate")) return {message, "", std::string(kNeedsWindow)};
   if (message.starts_with("too many SQL variables") || message.starts_with("variable number")) {
-    return {"a parameter has no value here", ""};
+    return {"a parameter has no value here", "", ""};
   }
-  return {message, ""};
+  return {message, "", ""};
 }
 
 }  // namespace
 
-absl::Status SqlError(std::string_view what, std::optional<size_t> offset) {
-  const std::string text = base::EscapeForTerminal(what);
-  return absl::InvalidArgumentError(
-      offset ? fmt::format("filter.sql: {} at position {}", text, *offset + 1)
-             : fmt::format("filter.sql: {}", text));
+absl::Status SqlError(std::string_view what, std::optional<size_t> offset, std::string_view hint) {
+  std::string text = fmt::format("filter.sql: {}", base::EscapeForTerminal(what));
+  if (offset) fmt::format_to(std::back_inserter(text), " at position {}", *offset + 1);
+  if (!hint.empty()) fmt::format_to(std::back_inserter(text), ": {}", hint);
+  return absl::InvalidArgumentError(text);
 }
 
 absl::Status PrepareError(GuardedConnection& connection, std::string_view sql, size_t prefix) {
   const int said = sqlite3_error_offset(connection.db());
-  const Complaint complaint = Translate(sqlite3_errmsg(connection.db()), sql, connection.seen());
+  const std::string message = sqlite3_errmsg(connection.db());
+  const Complaint complaint = Translate(message, sql, connection.seen());
   std::optional<size_t> offset;
   if (said >= 0 && static_cast<size_t>(said) >= prefix) offset = said - prefix;
   if (!offset) offset = FindWord(sql, complaint.word);
+  if (!offset && message == "incomplete input") offset = sql.size();
   if (offset && *offset > sql.size()) offset = sql.size();
-  return SqlError(complaint.what, offset);
+  return SqlError(complaint.what, offset, complaint.hint);
 }
 
 }  // namespace daemoneye::sql

@@ -10,8 +10,9 @@
 
 namespace daemoneye::sql {
 
-// InvalidArgument "filter.sql: <what> at position <offset + 1>".
-absl::Status SqlError(std::string_view what, std::optional<size_t> offset = std::nullopt);
+// InvalidArgument "filter.sql: <what> at position <offset + 1>: <hint>", without what is not known.
+absl::Status SqlError(std::string_view what, std::optional<size_t> offset = std::nullopt,
+                      std::string_view hint = "");
 
 // The same for what SQLite, or the authorizer, last said about a statement whose text held `sql`
 // from byte `prefix` on.

@@ -53,6 +53,8 @@ size_t Distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+bool IsBlank(std::string_view sql) { return SkipSpace(sql) == sql.size(); }
+
 std::string FirstWord(std::string_view sql) {
   sql.remove_prefix(SkipSpace(sql));
   std::string word(sql.begin(), std::find_if_not(sql.begin(), sql.end(), IsWordByte));

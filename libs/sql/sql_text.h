@@ -8,6 +8,9 @@
 
 namespace daemoneye::sql {
 
+// Whether `sql` is only spaces and comments.
+bool IsBlank(std::string_view sql);
+
 // The first word of `sql` in upper case, behind spaces, comments and nothing else; empty where it
 // begins with something that is no word.
 std::string FirstWord(std::string_view sql);
