@@ -32,17 +32,22 @@ inline event::EventList ListOf(event::Event event) {
   return events;
 }
 
-// The delivered events, parsed from their bytes: what a client would see.
-inline event::EventList EventsOf(const Delivery& delivery) {
-  event::EventList events;
+// The delivered events as they go to a client.
+inline std::vector<std::string> BytesOf(const Delivery& delivery) {
+  std::vector<std::string> events;
   for (const BatchSpan& span : delivery.spans) {
     for (uint32_t i = span.first; i < span.first + span.count; ++i) {
-      const std::string_view bytes = span.batch->event_bytes(i);
-      events.emplace_back();
-      if (!events.back().ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-        events.pop_back();
-      }
+      events.emplace_back(span.batch->event_bytes(i));
     }
+  }
+  return events;
+}
+
+// The same, parsed; one that does not parse is empty.
+inline event::EventList EventsOf(const Delivery& delivery) {
+  event::EventList events;
+  for (const std::string& bytes : BytesOf(delivery)) {
+    if (!events.emplace_back().ParseFromString(bytes)) events.back().Clear();
   }
   return events;
 }
