@@ -8,8 +8,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 limit_seconds=${DAEMONEYE_TIDY_SECONDS:-600}
 
-newest_first() { # the .cc files, last committed first
-  git log --format= --name-only -- '*.cc' | awk '!seen[$0]++'
+newest_first() { # the .cc files, last committed first; tests behind all others
+  git log --format= --name-only -- '*.cc' | awk '!seen[$0]++' |
+    awk '/_(test|fuzz|benchmark)\.cc$/ { tests[n++] = $0; next } { print } END { for (i = 0; i < n; i++) print tests[i] }'
 }
 changed() { # base -> .cc files that differ, and those beside a header that does
   { git diff --name-only "$1" -- '*.cc' '*.h'; git ls-files --others --exclude-standard '*.cc' '*.h'; } |
