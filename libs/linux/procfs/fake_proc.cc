@@ -21,9 +21,9 @@ void Require(bool is_done, std::string_view what, const fs::path& path) {
 std::string StatText(const FakeProcess& p) {
   return fmt::format(
       "{} ({}) {} {} {} {} {} -1 {} 0 0 0 0 {} {} 0 0 20 0 1 0 {} 1000000 {} 18446744073709551615 "
-      "0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+      "0 0 {} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 {}\n",
       p.pid, p.comm, p.state, p.ppid, p.pid, p.pid, p.tty_nr, p.flags, p.utime_ticks, p.stime_ticks,
-      p.start_ticks, p.rss_pages);
+      p.start_ticks, p.rss_pages, p.start_stack, p.exit_code);
 }
 
 std::string StatusText(const FakeProcess& p) {

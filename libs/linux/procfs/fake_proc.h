@@ -24,6 +24,9 @@ struct FakeProcess {
   uint64_t stime_ticks = 0;
   uint64_t start_ticks = 0;
   uint64_t rss_pages = 100;
+  // An exec moves it.
+  uint64_t start_stack = 0;
+  int exit_code = 0;
   uint32_t uid = 0;
   // Raw, with the NULs.
   std::string cmdline = std::string("fake\0", 5);
