@@ -121,7 +121,7 @@ void ProcessScanner::VisitNew(uint32_t pid, const procfs::ProcStat& stat,
   record->is_own = own_.Contains(pid, stat.start_ticks);
   RequestHash(*record);
   if (record->are_details_missing) ++statistics_.vanished;
-  const bool ran_before = scan_ == 1 || record->start_ticks <= first_ticks_;
+  const bool ran_before = scan_ == 1 || record->start_ticks < first_ticks_;
   ProcessTable::Entry& entry = table_.Add(std::move(record));
   entry.listed_scan = scan_;
   const bool is_start = !ran_before && config_.track_process_lifecycle;

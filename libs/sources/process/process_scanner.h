@@ -79,7 +79,7 @@ class ProcessScanner {
   ScanOutput output_;
 
   uint32_t scan_ = 0;
-  // What began until then ran before the source.
+  // What began before then ran before the source.
   uint64_t first_ticks_ = 0;
   std::vector<pid_t> pids_;
   // The part of pids_ that this scan reads, and the last pid of the one before.

@@ -199,10 +199,11 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
     layout = LayoutOf(*again);
   }
   const auto image = reader_.StatExe();
-  if (!image.ok()) return image.status();
+  // Of a recorded tree the images are elsewhere.
+  if (!image.ok() && fs_.is_live()) return image.status();
   Change changes = Change::kNone;
   if (record.texts.Set(Text::kExecutable, link->path)) changes |= Change::kExecutable;
-  const ImageIdentity identity = Compact(*image);
+  const ImageIdentity identity = image.ok() ? Compact(*image) : ImageIdentity();
   if (!identity.is_same_file(record.image)) changes |= Change::kImage | Change::kExecutable;
   if (layout != 0 && record.layout != 0 && layout != record.layout) changes |= Change::kExec;
   record.image = identity;
