@@ -26,16 +26,16 @@ absl::StatusOr<OptionValue> ValueOf(const OptionSpec& spec, const YamlNode& node
   OptionValue value;
   if (spec.type == OptionType::kList && node.kind == YamlNode::Kind::kSequence) {
     StringList list;
-    for (const YamlNode& element : node.elements) {
+    for (const YamlNode& element : node.children) {
       ASSIGN_OR_RETURN(std::string text, ScalarText(element));
       list.push_back(std::move(text));
     }
     value = std::move(list);
   } else if (spec.type == OptionType::kMap && node.kind == YamlNode::Kind::kMapping) {
     StringMap map;
-    for (const auto& [key, member] : node.members) {
+    for (const YamlNode& member : node.children) {
       ASSIGN_OR_RETURN(std::string text, ScalarText(member));
-      map.emplace(key, std::move(text));
+      map.emplace(member.name, std::move(text));
     }
     value = std::move(map);
   } else {
@@ -53,8 +53,8 @@ class FileReading {
 
   // `prefix` is "" or the section's name and "_". The tree's own bound on depth bounds this.
   void ReadMapping(const std::string& prefix, const YamlNode& mapping) {
-    for (const auto& [key, node] : mapping.members) {
-      const std::string name = prefix + NormalName(key);
+    for (const YamlNode& node : mapping.children) {
+      const std::string name = prefix + NormalName(node.name);
       const std::string where = fmt::format("{}:{}", path_, node.line);
       if (const std::optional<size_t> known = out_.index().Find(name)) {
         ReadSetting(*known, name, where, node);

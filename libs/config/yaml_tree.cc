@@ -6,9 +6,9 @@
 #include <yaml-cpp/parser.h>
 
 #include <exception>
-#include <istream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "libs/base/text.h"
@@ -104,10 +104,11 @@ class TreeBuilder final : public YAML::EventHandler {
     if (open_.empty()) return &root_;
     OpenNode& parent = open_.back();
     if (parent.node->kind == YamlNode::Kind::kSequence) {
-      return &parent.node->elements.emplace_back();
+      return &parent.node->children.emplace_back();
     }
     if (!parent.key) Refuse(mark, "a key must be a text");
-    YamlNode* node = &parent.node->members.emplace_back(*std::move(parent.key), YamlNode()).second;
+    YamlNode* node = &parent.node->children.emplace_back();
+    node->name = *std::move(parent.key);
     parent.key.reset();
     node->line = parent.key_line;
     return node;

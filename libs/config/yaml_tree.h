@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,10 +14,10 @@ struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
 
   Kind kind = Kind::kNull;
-  int line = 0;  // from 1; of a mapping's member: its key's
-  std::string text;
-  std::vector<YamlNode> elements;
-  std::vector<std::pair<std::string, YamlNode>> members;  // in the file's order
+  int line = 0;                    // from 1; of a mapping's member: its key's
+  std::string name;                // of a mapping's member: its key
+  std::string text;                // of a scalar
+  std::vector<YamlNode> children;  // elements or members, in the file's order
 };
 
 inline constexpr size_t kMaxYamlBytes = 1 << 20;

@@ -19,20 +19,20 @@ std::string Repeat(std::string_view text, int times) {
 TEST(ParseYamlTest, BuildsATreeWithLines) {
   const absl::StatusOr<YamlNode> root = ParseYaml("a: 1\nb:\n  - x\n  - \"y\\n\"\nc: {d: }\n");
   ASSERT_TRUE(root.ok()) << root.status();
-  ASSERT_EQ(root->members.size(), 3u);
-  EXPECT_EQ(root->members[0].second.text, "1");
-  EXPECT_EQ(root->members[0].second.line, 1);
-  EXPECT_EQ(root->members[1].second.elements[1].text, "y\n");
-  EXPECT_EQ(root->members[1].second.elements[1].line, 4);
-  EXPECT_EQ(root->members[2].second.members[0].first, "d");
-  EXPECT_EQ(root->members[2].second.members[0].second.kind, YamlNode::Kind::kNull);
+  ASSERT_EQ(root->children.size(), 3u);
+  EXPECT_EQ(root->children[0].text, "1");
+  EXPECT_EQ(root->children[0].line, 1);
+  EXPECT_EQ(root->children[1].children[1].text, "y\n");
+  EXPECT_EQ(root->children[1].children[1].line, 4);
+  EXPECT_EQ(root->children[2].children[0].name, "d");
+  EXPECT_EQ(root->children[2].children[0].kind, YamlNode::Kind::kNull);
 }
 
 TEST(ParseYamlTest, TakesAnEmptyDocument) {
   for (const char* text : {"", "# nothing\n", "---\n", "\n\n", "{}"}) {
     const absl::StatusOr<YamlNode> root = ParseYaml(text);
     ASSERT_TRUE(root.ok()) << text << root.status();
-    EXPECT_TRUE(root->members.empty());
+    EXPECT_TRUE(root->children.empty());
   }
 }
 
