@@ -120,7 +120,7 @@ void AddRepeated(const Message& message, const FieldDescriptor& field, const std
     if (field.is_map()) {
       const Message& entry = r.GetRepeatedMessage(message, &field, i);
       const Json key = Scalar(entry, *entry.GetDescriptor()->map_key(), -1);
-      out[NameOf(path) + "." + key.get<std::string>()] =
+      out[NameOf(path) + "." + (key.is_string() ? key.get<std::string>() : key.dump())] =
           Scalar(entry, *entry.GetDescriptor()->map_value(), -1);
     } else if (field.message_type() != nullptr) {
       Json element = Json::object();
