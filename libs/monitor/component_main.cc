@@ -196,10 +196,16 @@ absl::Status Run::Start() {
           .fill_server_status = [this](v1::GetStatusResponse& r) { FillServerStatus(r); },
           .on_readiness_changed = [this] { signals_.Wake(); },
       }));
-  service_ =
-      std::make_unique<MonitorService>(component_->backend(), MonitorServiceOptions{}, clock_);
+  metrics::Histogram latency = registry_.AddHistogram(
+      "event_latency_seconds", "From the kernel's time of an event to its write to a stream.",
+      metrics::LatencyBuckets());
+  MonitorServiceOptions service_options;
+  service_options.observe_latency = [latency](absl::Duration d) mutable {
+    latency.Observe(absl::ToDoubleSeconds(d));
+  };
+  service_ = std::make_unique<MonitorService>(component_->backend(), service_options, clock_);
   std::vector<rpc::ServedService> services = component_->services();
-  services.push_back({service_->grpc_service(), v1::MonitorService::service_full_name()});
+  services.push_back({service_.get(), v1::MonitorService::service_full_name()});
   ASSIGN_OR_RETURN(server_, rpc::Server::Start(options, services, &server_metrics_));
   server_->health().SetAlive(true);
   for (const rpc::ListenAddress& address : server_->addresses()) {
@@ -249,7 +255,7 @@ bool Run::Stop() {
     LogStep("component stopped", begin);
   }
   begin = clock_.MonotonicNow();
-  if (service_ != nullptr) service_->Drain(kDrainTime);
+  if (service_ != nullptr) service_->Drain();
   if (server_ != nullptr) server_->Shutdown(kDrainTime);
   LogStep("server stopped", begin);
   if (metrics_server_ != nullptr) metrics_server_->Stop();

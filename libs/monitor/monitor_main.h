@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemoneye/v1/control.pb.h"
 #include "libs/base/clock.h"
 #include "libs/collector/event_source.h"
 #include "libs/collector/task_handler.h"
@@ -32,8 +33,10 @@ struct MonitorContext {
 struct MonitorParts {
   std::vector<std::unique_ptr<collector::EventSource>> sources;
   std::vector<std::unique_ptr<collector::TaskHandler>> tasks;
-  // Outlives both: readers, caches, metric callbacks.
+  // Outlives both: readers, caches.
   std::shared_ptr<void> shared;
+  // What they count; ends before them.
+  std::vector<metrics::CallbackHandle> metrics;
   // Takes over changed settings of its own; may be empty when none is reloadable.
   std::function<absl::Status(const config::Config&)> reload;
   // Fills read and total of a snapshot; may be empty.
