@@ -119,6 +119,16 @@ absl::Status GatewayBackend::RunTask(const v1::ExecuteTaskRequest& request, std:
 
 void GatewayBackend::OnLinkChange(const MonitorLink& link) {
   const MonitorLink::Status changed = link.status();
+  bool is_new_state;
+  {
+    MutexLock lock(mu_);
+    v1::MonitorState& last = last_states_[link.id()];
+    // A link that cannot connect goes back and forth between CONNECTING and RETRYING: told once.
+    is_new_state = changed.state != last && changed.state != v1::MONITOR_STATE_CONNECTING &&
+                   changed.state != v1::MONITOR_STATE_NEGOTIATED;
+    if (is_new_state) last = changed.state;
+  }
+  if (is_new_state) options_.on_link_change(changed);
   v1::CapabilitiesChanged change;
   for (const v1::SourceCap cap : Union(links_.statuses())) change.add_caps(cap);
   for (const MonitorLink::Status& status : links_.statuses()) {

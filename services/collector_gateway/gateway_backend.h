@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class GatewayBackend final : public monitor::MonitorBackend {
     LinkSet::Options links;
     // Fills what the server's shell knows: started_at, config, config_generation.
     std::function<void(v1::GetStatusResponse&)> fill_server_status;
+    // Told when a link entered another state. Any thread.
+    std::function<void(const MonitorLink::Status&)> on_link_change = [](const auto&) {};
   };
 
   // Dials `addresses` when started. `bus` and `clock` outlive the backend.
@@ -60,6 +63,7 @@ class GatewayBackend final : public monitor::MonitorBackend {
   OriginRegistry registry_;
   base::Mutex mu_;
   std::string last_told_ GUARDED_BY(mu_);
+  std::map<int, v1::MonitorState> last_states_ GUARDED_BY(mu_);
   LinkSet links_;  // last: its threads use all of the above
 };
 

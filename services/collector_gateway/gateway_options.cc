@@ -1,0 +1,64 @@
+#include "services/collector_gateway/gateway_options.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+#include "libs/base/status_macros.h"
+#include "libs/config/common_options.h"
+
+namespace daemoneye::gateway {
+namespace {
+
+constexpr double kMaxMonitors = 1000;
+
+absl::Status Check(const config::Config& config) {
+  const bool has_cert = !config.GetString("monitor_tls_cert").empty();
+  if (has_cert != !config.GetString("monitor_tls_key").empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is missing: monitor_tls_cert and monitor_tls_key go together",
+                    has_cert ? "monitor_tls_key" : "monitor_tls_cert"));
+  }
+  if (has_cert && config.GetString("monitor_tls_ca").empty()) {
+    return absl::InvalidArgumentError("monitor_tls_cert needs monitor_tls_ca");
+  }
+  return MonitorAddresses(config).status();
+}
+
+}  // namespace
+
+config::OptionTable GatewayOptions() {
+  config::OptionTable table = config::CommonServerOptions({.component = "collector-gateway",
+                                                           .metrics_port = 9469,
+                                                           .ring_bytes = "64MiB",
+                                                           .ring_events = "262144"});
+  table.Append({.component = {},
+                .specs = {{.key = "monitors",
+                           .type = config::OptionType::kList,
+                           .max = kMaxMonitors,
+                           .doc = "Monitors to dial: unix:///path, host:port, or dns:///name:port, "
+                                  "of which each address is a link of its own."},
+                          {.key = "monitor_tls_ca",
+                           .doc = "PEM file of the authorities that sign monitors; with it TCP "
+                                  "links use TLS."},
+                          {.key = "monitor_tls_cert",
+                           .doc = "PEM file of the certificate shown to monitors."},
+                          {.key = "monitor_tls_key", .doc = "PEM file of its private key."}},
+                .checks = {Check}});
+  return table;
+}
+
+absl::StatusOr<std::vector<MonitorAddress>> MonitorAddresses(const config::Config& config) {
+  std::vector<MonitorAddress> addresses;
+  for (const std::string& text : config.GetList("monitors")) {
+    ASSIGN_OR_RETURN(MonitorAddress address, ParseMonitorAddress(text));
+    if (std::ranges::any_of(addresses,
+                            [&](const MonitorAddress& a) { return a.text == address.text; })) {
+      return absl::InvalidArgumentError(fmt::format("monitors: {} is given twice", address.text));
+    }
+    addresses.push_back(std::move(address));
+  }
+  return addresses;
+}
+
+}  // namespace daemoneye::gateway

@@ -1,0 +1,20 @@
+// The settings of collector-gateway.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "libs/config/config.h"
+#include "services/collector_gateway/monitor_address.h"
+
+namespace daemoneye::gateway {
+
+// Those that every server has, and --monitors, --monitor_tls_ca, --monitor_tls_cert,
+// --monitor_tls_key.
+config::OptionTable GatewayOptions();
+
+// The monitors to dial. InvalidArgument names the address.
+absl::StatusOr<std::vector<MonitorAddress>> MonitorAddresses(const config::Config& config);
+
+}  // namespace daemoneye::gateway
