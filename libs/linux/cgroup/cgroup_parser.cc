@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kIdSize = 64;
 
 bool IsHex(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789abcdef") == text.npos;
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 bool IsContainerId(std::string_view text) { return text.size() == kIdSize && IsHex(text); }
@@ -23,7 +23,7 @@ bool IsContainerId(std::string_view text) { return text.size() == kIdSize && IsH
 std::string_view TakeUpTo(std::string_view& rest, char separator) {
   const size_t length = rest.find(separator);
   const std::string_view taken = rest.substr(0, length);
-  rest.remove_prefix(length == rest.npos ? rest.size() : length + 1);
+  rest.remove_prefix(length == std::string_view::npos ? rest.size() : length + 1);
   return taken;
 }
 
@@ -70,7 +70,7 @@ std::string_view PodOf(std::string_view name) {
   if (name.ends_with(".slice")) {
     name.remove_suffix(6);
     const size_t dash = name.rfind("-pod");
-    if (dash != name.npos) name.remove_prefix(dash + 1);
+    if (dash != std::string_view::npos) name.remove_prefix(dash + 1);
   }
   if (!name.starts_with("pod")) return {};
   name.remove_prefix(3);

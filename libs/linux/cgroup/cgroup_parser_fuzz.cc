@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (found.status().code() != absl::StatusCode::kDataLoss) std::abort();
     return 0;
   }
-  const bool is_path = found->path.starts_with('/') && text.find(found->path) != text.npos;
+  const bool is_path =
+      found->path.starts_with('/') && text.find(found->path) != std::string_view::npos;
   const size_t id_size = found->container_id.size();
   const size_t pod_size = found->pod_uid.size();
   if (!is_path || (id_size != 0 && id_size != 64) ||

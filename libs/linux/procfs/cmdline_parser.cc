@@ -8,7 +8,8 @@ size_t SplitCmdline(std::string_view bytes, size_t max_arguments,
   if (bytes.empty()) return 0;
   const size_t last = bytes.find_last_not_of('\0');
   const size_t first_end = bytes.find('\0');
-  if (last != bytes.npos && first_end > last) {  // one argument, and nothing but NULs behind it
+  if (last != std::string_view::npos &&
+      first_end > last) {  // one argument, and nothing but NULs behind it
     bytes = bytes.substr(0, last + 1);
   } else if (bytes.back() == '\0') {
     bytes.remove_suffix(1);
@@ -18,7 +19,7 @@ size_t SplitCmdline(std::string_view bytes, size_t max_arguments,
     const size_t length = bytes.find('\0');
     if (count < max_arguments) arguments.push_back(bytes.substr(0, length));
     ++count;
-    if (length == bytes.npos) return count;
+    if (length == std::string_view::npos) return count;
     bytes.remove_prefix(length + 1);
   }
 }

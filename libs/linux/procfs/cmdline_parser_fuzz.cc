@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (arguments.size() != std::min<size_t>(count, 16)) std::abort();
   const char* at = text.data();
   for (const std::string_view argument : arguments) {
-    if (argument.data() < at || argument.find('\0') != argument.npos) std::abort();
+    if (argument.data() < at || argument.find('\0') != std::string_view::npos) std::abort();
     at = argument.data() + argument.size();
   }
   if (at > text.data() + text.size()) std::abort();

@@ -1,6 +1,7 @@
 #include "libs/linux/procfs/fake_proc.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <cstdio>
@@ -38,8 +39,7 @@ std::string StatusText(const FakeProcess& p) {
 }  // namespace
 
 FakeProc::FakeProc() {
-  const char* parent = std::getenv("TEST_TMPDIR");
-  root_ = fmt::format("{}/proc.XXXXXX", parent != nullptr ? parent : "/tmp");
+  root_ = fmt::format("{}/proc.XXXXXX", ::testing::TempDir());
   Require(::mkdtemp(root_.data()) != nullptr, "make", root_);
   WriteFile("sys/kernel/random/boot_id", fmt::format("{}\n", kBootId));
   SetForks(1000);
@@ -110,7 +110,7 @@ void FakeProc::CopyRecorded(const std::string& directory) {
   std::ifstream links(directory + "/LINKS");
   for (std::string line; std::getline(links, line);) {
     const size_t space = line.find(' ');
-    Require(space != line.npos, "read LINKS of", directory);
+    Require(space != std::string_view::npos, "read LINKS of", directory);
     WriteLink(line.substr(0, space), line.substr(space + 1));
   }
 }

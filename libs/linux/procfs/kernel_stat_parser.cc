@@ -23,7 +23,7 @@ absl::StatusOr<KernelStat> ParseKernelStat(std::string_view text) {
   while (!text.empty()) {
     const size_t length = text.find('\n');
     const std::string_view line = text.substr(0, length);
-    text.remove_prefix(length == text.npos ? text.size() : length + 1);
+    text.remove_prefix(length == std::string_view::npos ? text.size() : length + 1);
     bool is_good = true;
     if (line.starts_with("processes ")) {
       is_good = has_processes = TakeValue(line, 10, stat.processes_started_count);

@@ -14,7 +14,7 @@ namespace daemoneye::procfs {
 
 class KernelStatReader {
  public:
-  explicit KernelStatReader(const ProcFs& fs) : fs_(fs), buffer_(16 * 1024) {}
+  explicit KernelStatReader(const ProcFs& fs) : fs_(fs), buffer_(16'384) {}
 
   absl::StatusOr<KernelStat> Read();
 

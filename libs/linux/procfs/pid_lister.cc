@@ -15,15 +15,14 @@
 namespace daemoneye::procfs {
 namespace {
 
-constexpr size_t kBufferBytes = 32 * 1024;
+constexpr size_t kBufferBytes = 32'768;
 
 // The pid that a directory is named for; 0 for any other name.
 pid_t PidOfName(std::string_view name) {
   if (name.empty() || name[0] < '1' || name[0] > '9') return 0;
   pid_t pid = 0;
-  const char* end_of_name = name.data() + name.size();
-  const auto [end, error] = std::from_chars(name.data(), end_of_name, pid);
-  return error == std::errc() && end == end_of_name ? pid : 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+  return error == std::errc() && end == name.data() + name.size() ? pid : 0;
 }
 
 }  // namespace

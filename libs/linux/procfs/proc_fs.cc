@@ -108,7 +108,7 @@ absl::StatusOr<absl::Time> ProcFs::BootTime() const {
     const absl::Time after = ToTime(CLOCK_REALTIME);
     return before + (after - before) / 2 - (since_boot - absl::UnixEpoch());
   }
-  TextBuffer buffer(16 * 1024);
+  TextBuffer buffer(16'384);
   std::string_view text;
   if (const int error = ReadFileAt(root_fd(), "stat", buffer, text)) {
     return ErrnoStatus(error, "cannot read file=/stat");

@@ -33,7 +33,7 @@
 
 namespace daemoneye::procfs {
 
-inline constexpr size_t kMaxCmdlineBytes = 64 * 1024;
+inline constexpr size_t kMaxCmdlineBytes = 65'536;
 
 class ProcessReader {
  public:

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -33,9 +34,18 @@ absl::Duration SinceBoot() {
   return absl::DurationFromTimespec(now);
 }
 
+// Writes the child's program to `fd`.
+void CopyProgramInto(int fd) {
+  const base::UniqueFd program(::open(TestChild::ProgramPath().c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat file;
+  ASSERT_EQ(::fstat(program.get(), &file), 0);
+  off_t at = 0;
+  while (at < file.st_size) ASSERT_GT(::sendfile(fd, program.get(), &at, file.st_size - at), 0);
+}
+
 class KernelTest : public ::testing::Test {
  protected:
-  KernelTest() : directory_(std::string(std::getenv("TEST_TMPDIR")) + "/image.XXXXXX") {
+  KernelTest() : directory_(::testing::TempDir() + "/image.XXXXXX") {
     if (::mkdtemp(directory_.data()) == nullptr) std::abort();
     directory_ = fs::canonical(directory_);
   }
@@ -213,17 +223,7 @@ TEST_F(KernelTest, ADeletedNameOfAFileWithOtherNamesIsDeleted) {
 
 TEST_F(KernelTest, AMemfdIsTold) {
   const base::UniqueFd memory(::memfd_create("payload", MFD_CLOEXEC));
-  ASSERT_TRUE(memory.valid());
-  const base::UniqueFd program(::open(TestChild::ProgramPath().c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat file;
-  ASSERT_EQ(::fstat(program.get(), &file), 0);
-  for (off_t left = file.st_size; left > 0;) {
-    char block[65536];
-    const ssize_t n = ::read(program.get(), block, sizeof block);
-    ASSERT_GT(n, 0);
-    ASSERT_EQ(::write(memory.get(), block, static_cast<size_t>(n)), n);
-    left -= n;
-  }
+  CopyProgramInto(memory.get());
   TestChild child("harmless", {}, memory.get());
   ASSERT_TRUE(reader_.Select(child.pid()).ok());
   const auto exe = reader_.ReadExeLink();
@@ -231,6 +231,36 @@ TEST_F(KernelTest, AMemfdIsTold) {
   EXPECT_EQ(exe->path, "/memfd:payload");
   EXPECT_TRUE(exe->is_memfd);
   EXPECT_TRUE(exe->is_deleted);
+}
+
+TEST_F(KernelTest, ASealedMemfdIsTold) {
+  const base::UniqueFd memory(::memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  CopyProgramInto(memory.get());
+  TestChild child("harmless", {}, memory.get());
+  ASSERT_TRUE(reader_.Select(child.pid()).ok());
+  EXPECT_FALSE(*reader_.IsExeSealed());
+  ASSERT_EQ(
+      ::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+      0);
+  EXPECT_TRUE(*reader_.IsExeSealed());
+}
+
+TEST_F(KernelTest, AnOrdinaryImageIsNotSealedAndItsPathIsInTheCache) {
+  const std::string path = Program("prog");
+  TestChild child(path);
+  ASSERT_TRUE(reader_.Select(child.pid()).ok());
+  EXPECT_FALSE(*reader_.IsExeSealed());
+  EXPECT_EQ(*reader_.StatPathCached(path), *reader_.StatExe());
+  EXPECT_FALSE(reader_.StatPathCached(directory_ + "/never there").ok());
+}
+
+TEST_F(KernelTest, TheLayoutOfAnImageIsTold) {
+  TestChild child(Program("prog"));
+  ASSERT_TRUE(reader_.Select(child.pid()).ok());
+  const auto stat = reader_.ReadStat();
+  EXPECT_LT(stat->start_code, stat->end_code);
+  EXPECT_NE(stat->start_stack, 0u);
+  EXPECT_NE(stat->start_brk, 0u);
 }
 
 TEST_F(KernelTest, AZombieHasNoImageAndIsNotGone) {

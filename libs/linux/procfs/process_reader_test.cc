@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,8 +21,7 @@ using ::testing::HasSubstr;
 using namespace std::string_view_literals;
 
 std::string Testdata(const std::string& tree) {
-  return std::string(std::getenv("TEST_SRCDIR")) + "/" + std::getenv("TEST_WORKSPACE") +
-         "/tests/testdata/procfs/" + tree;
+  return "tests/testdata/procfs/" + tree;  // Bazel starts a test where its data is
 }
 
 class RecordedTest : public ::testing::Test {

@@ -14,9 +14,8 @@ namespace {
 template <typename T>
 std::optional<T> ParseNumber(std::string_view text) {
   T value;
-  const char* end_of_text = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), end_of_text, value);
-  if (error != std::errc() || end != end_of_text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 

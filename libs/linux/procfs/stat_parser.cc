@@ -91,19 +91,22 @@ absl::Status TakeOptional(Fields& fields, ProcStat& stat) {
   return absl::OkStatus();
 }
 
+// What stands before the name.
+bool IsPidAndSpace(std::string_view text, int32_t& pid) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  return error == std::errc() && end + 1 == text.data() + text.size() && *end == ' ';
+}
+
 }  // namespace
 
 absl::StatusOr<ProcStat> ParseStat(std::string_view text, int64_t page_bytes) {
   const size_t open = text.find('(');
   const size_t close = text.rfind(')');
-  if (open == text.npos || close == text.npos || close < open) {
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
     return ParseError("stat", "comm", text);
   }
   ProcStat stat;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + open, stat.pid);
-  if (error != std::errc() || end + 1 != text.data() + open) {
-    return ParseError("stat", "pid", text);
-  }
+  if (!IsPidAndSpace(text.substr(0, open), stat.pid)) return ParseError("stat", "pid", text);
   stat.comm = text.substr(open + 1, close - open - 1);
   if (text.size() < close + 3 || text[close + 1] != ' ') {
     return ParseError("stat", "state", text.substr(close));

@@ -15,8 +15,9 @@ using ::testing::HasSubstr;
 // nice -5, threads 3, start 987654321012, vsize, rss, and the rest to exit_code.
 constexpr std::string_view kRequired =
     " S 7 8 9 34816 42 4194560 11 12 13 14 17 19 0 0 15 -5 3 0 987654321012 4096000 25";
+// From rsslim: code 101 to 102, stack 103, data 104 to 105, heap 106.
 constexpr std::string_view kRest =
-    " 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 256\n";
+    " 18446744073709551615 101 102 103 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 104 105 106 0 0 0 0 256\n";
 
 std::string Text(std::string_view comm) {
   return "42 (" + std::string(comm) + ")" + std::string(kRequired) + std::string(kRest);
@@ -43,6 +44,11 @@ TEST(StatParserTest, ReadsEveryField) {
   EXPECT_EQ(stat->start_ticks, 987654321012u);
   EXPECT_EQ(stat->vsize_bytes, 4096000u);
   EXPECT_EQ(stat->rss_bytes, 25u * 4096);
+  EXPECT_EQ(stat->start_code, 101u);
+  EXPECT_EQ(stat->end_code, 102u);
+  EXPECT_EQ(stat->start_stack, 103u);
+  EXPECT_EQ(stat->start_data, 104u);
+  EXPECT_EQ(stat->start_brk, 106u);
   EXPECT_EQ(stat->exit_code, 256);
   EXPECT_FALSE(stat->is_kernel_thread());
   EXPECT_FALSE(stat->is_zombie());

@@ -12,7 +12,7 @@ namespace {
 template <typename T>
 std::optional<T> TakeNumber(std::string_view& text, int base = 10) {
   const size_t start = text.find_first_not_of(" \t");
-  if (start == text.npos) return std::nullopt;
+  if (start == std::string_view::npos) return std::nullopt;
   T value;
   const char* end_of_text = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data() + start, end_of_text, value, base);
@@ -59,11 +59,11 @@ bool TakeCapabilities(std::string_view which, std::string_view value, ProcStatus
 bool TakeNamespacePids(std::string_view value, ProcStatus& status) {
   uint32_t count = 0;
   while (const auto pid = TakeNumber<uint32_t>(value)) {
-    status.innermost_pid = *pid;
+    status.innermost_pid = pid;
     ++count;
   }
   if (count > 0) status.pid_namespace_depth = count - 1;
-  return count > 0 && value.find_first_not_of(" \t") == value.npos;
+  return count > 0 && value.find_first_not_of(" \t") == std::string_view::npos;
 }
 
 struct Progress {
@@ -109,10 +109,10 @@ absl::StatusOr<ProcStatus> ParseStatus(std::string_view text) {
   while (!text.empty()) {
     const size_t length = text.find('\n');
     const std::string_view line = text.substr(0, length);
-    text.remove_prefix(length == text.npos ? text.size() : length + 1);
+    text.remove_prefix(length == std::string_view::npos ? text.size() : length + 1);
     if (line.empty() || !IsOneOfOurs(line[0])) continue;
     const size_t colon = line.find(':');
-    if (colon == line.npos) continue;
+    if (colon == std::string_view::npos) continue;
     const std::string_view key = line.substr(0, colon);
     if (!TakeLine(key, line.substr(colon + 1), progress)) return ParseError("status", key, line);
   }

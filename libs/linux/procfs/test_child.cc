@@ -18,10 +18,8 @@ void Require(bool is_good) {
 }  // namespace
 
 std::string TestChild::ProgramPath() {
-  const char* sources = std::getenv("TEST_SRCDIR");
-  const char* workspace = std::getenv("TEST_WORKSPACE");
-  Require(sources != nullptr && workspace != nullptr);
-  return std::string(sources) + "/" + workspace + "/libs/linux/procfs/test_child_main";
+  // Bazel starts a test where its data is.
+  return std::filesystem::absolute("libs/linux/procfs/test_child_main");
 }
 
 void TestChild::CopyProgram(const std::string& path) {
@@ -35,6 +33,7 @@ TestChild::TestChild(const std::string& path, std::vector<std::string> arguments
   Require(::pipe2(to_child, O_CLOEXEC) == 0 && ::pipe2(from_child, O_CLOEXEC) == 0);
   arguments.insert(arguments.begin(), path);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   pid_ = ::fork();
