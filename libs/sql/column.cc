@@ -54,6 +54,27 @@ std::vector<std::string> EnumNames(const google::protobuf::EnumDescriptor& type)
   return names;
 }
 
+// The payload, if it is field `number`.
+const Message* PayloadOf(const v1::CollectionEvent& event, int number) {
+  if (event.payload_case() != number) return nullptr;
+  switch (event.payload_case()) {
+    case v1::CollectionEvent::kProcess:
+      return &event.process();
+    case v1::CollectionEvent::kNetwork:
+      return &event.network();
+    case v1::CollectionEvent::kFilesystem:
+      return &event.filesystem();
+    case v1::CollectionEvent::kPerformance:
+      return &event.performance();
+    case v1::CollectionEvent::kTriggerRequest:
+      return &event.trigger_request();
+    case v1::CollectionEvent::kLoss:
+      return &event.loss();
+    default:
+      return nullptr;
+  }
+}
+
 // A map of texts as a JSON object, ordered by key.
 void MapToJson(const Message& holder, const FieldDescriptor& field, std::string* out) {
   const Reflection* reflection = holder.GetReflection();
@@ -81,6 +102,11 @@ Column::Column(std::string name, Kind kind, std::vector<const FieldDescriptor*> 
       type_(TypeOf(kind)),
       path_(std::move(path)),
       leaf_(path_.back()) {
+  auto* factory = google::protobuf::MessageFactory::generated_factory();
+  for (const FieldDescriptor* field : path_) {
+    reflections_.push_back(factory->GetPrototype(field->containing_type())->GetReflection());
+  }
+  leaf_reflection_ = reflections_.back();
   if (kind == Kind::kEnum) enum_names_ = EnumNames(*leaf_->enum_type());
 }
 
@@ -92,14 +118,26 @@ std::vector<std::string_view> Column::enum_values() const {
   return values;
 }
 
-Cell Column::Get(const v1::CollectionEvent& event, std::string* scratch) const {
+// The message that holds the leaf; nullptr where one on the way is absent.
+const Message* Column::FindHolder(const v1::CollectionEvent& event) const {
   const Message* holder = &event;
-  for (size_t i = 0; i + 1 < path_.size(); ++i) {
-    const Reflection* reflection = holder->GetReflection();
-    if (!reflection->HasField(*holder, path_[i])) return {};
-    holder = &reflection->GetMessage(*holder, path_[i]);
+  size_t depth = 0;
+  if (path_.front()->containing_oneof() != nullptr) {
+    holder = PayloadOf(event, path_.front()->number());
+    depth = 1;
   }
-  const Reflection* reflection = holder->GetReflection();
+  for (; holder != nullptr && depth + 1 < path_.size(); ++depth) {
+    const Reflection* reflection = reflections_[depth];
+    if (!reflection->HasField(*holder, path_[depth])) return nullptr;
+    holder = &reflection->GetMessage(*holder, path_[depth]);
+  }
+  return holder;
+}
+
+Cell Column::Get(const v1::CollectionEvent& event, std::string* scratch) const {
+  const Message* holder = FindHolder(event);
+  if (holder == nullptr) return {};
+  const Reflection* reflection = leaf_reflection_;
   if (leaf_->is_repeated()) return GetRepeated(*holder, scratch);
   // Without presence, zero is "not set" for all but a boolean.
   if (kind_ != Kind::kBool || leaf_->has_presence()) {
@@ -131,7 +169,7 @@ Cell Column::Get(const v1::CollectionEvent& event, std::string* scratch) const {
 }
 
 Cell Column::GetEnum(const Message& holder, std::string* scratch) const {
-  const int number = holder.GetReflection()->GetEnumValue(holder, leaf_);
+  const int number = leaf_reflection_->GetEnumValue(holder, leaf_);
   if (number == 0) return {};
   if (number > 0 && static_cast<size_t>(number) < enum_names_.size() &&
       !enum_names_[number].empty()) {
@@ -142,7 +180,7 @@ Cell Column::GetEnum(const Message& holder, std::string* scratch) const {
 }
 
 Cell Column::GetText(const Message& holder, std::string* scratch) const {
-  const std::string& text = holder.GetReflection()->GetStringReference(holder, leaf_, scratch);
+  const std::string& text = leaf_reflection_->GetStringReference(holder, leaf_, scratch);
   if (text.size() <= kMaxCellBytes) {
     return {.type = CellType::kText, .text = text, .is_stable = &text != scratch};
   }
@@ -151,7 +189,7 @@ Cell Column::GetText(const Message& holder, std::string* scratch) const {
 }
 
 Cell Column::GetTime(const Message& holder) const {
-  const Message& time = holder.GetReflection()->GetMessage(holder, leaf_);
+  const Message& time = leaf_reflection_->GetMessage(holder, leaf_);
   if (kind_ == Kind::kTimestamp) {
     const auto& timestamp = static_cast<const google::protobuf::Timestamp&>(time);
     return Integer(Nanoseconds(timestamp.seconds(), timestamp.nanos()));
@@ -161,7 +199,7 @@ Cell Column::GetTime(const Message& holder) const {
 }
 
 Cell Column::GetRepeated(const Message& holder, std::string* scratch) const {
-  const Reflection* reflection = holder.GetReflection();
+  const Reflection* reflection = leaf_reflection_;
   const int count = reflection->FieldSize(holder, leaf_);
   if (count == 0) return {};
   if (kind_ == Kind::kMapJson) {

@@ -69,6 +69,7 @@ class Column {
   Cell Get(const v1::CollectionEvent& event, std::string* scratch) const;
 
  private:
+  const google::protobuf::Message* FindHolder(const v1::CollectionEvent& event) const;
   Cell GetEnum(const google::protobuf::Message& holder, std::string* scratch) const;
   Cell GetText(const google::protobuf::Message& holder, std::string* scratch) const;
   Cell GetTime(const google::protobuf::Message& holder) const;
@@ -79,6 +80,10 @@ class Column {
   CellType type_;
   std::vector<const google::protobuf::FieldDescriptor*> path_;
   const google::protobuf::FieldDescriptor* leaf_;
+  // Of the message that holds each field of `path_`: asking a message for it costs as much as
+  // reading a field.
+  std::vector<const google::protobuf::Reflection*> reflections_;
+  const google::protobuf::Reflection* leaf_reflection_;
   // By enum number; empty where there is no such value.
   std::vector<std::string> enum_names_;
 };
