@@ -27,6 +27,12 @@ class CallThread::Graveyard {
     return graves_.size();
   }
 
+  void JoinAll() {
+    std::vector<Grave> graves;  // joined outside the lock
+    base::MutexLock lock(mu_);
+    graves.swap(graves_);
+  }
+
  private:
   struct Grave {
     base::Thread thread;
@@ -116,5 +122,7 @@ bool CallThread::Retire(base::Monotonic deadline, base::Clock& clock) {
 }
 
 size_t CallThread::LeftBehind() { return Graveyard::Get().Count(); }
+
+void CallThread::JoinLeftBehind() { Graveyard::Get().JoinAll(); }
 
 }  // namespace daemoneye::collector

@@ -37,6 +37,8 @@ class CallThread {
 
   // Threads left behind by this process that have not ended since.
   static size_t LeftBehind();
+  // Waits until they have ended: for tests, once they let their sources go.
+  static void JoinLeftBehind();
 
  private:
   // Shared with the thread.

@@ -49,25 +49,15 @@ TEST(CallThreadTest, LeavesBehindACallThatHangsAndFreesItOnceItReturns) {
   std::promise<void> gate;
   auto alive = std::make_shared<int>(1);
   std::weak_ptr<int> watch = alive;
-  std::promise<void> freed;
   {
     base::FakeClock clock;
     CallThread thread("hangs");
     std::promise<void> entered;
-    struct Farewell {  // destroyed with the call
-      std::promise<void>& freed;
-      std::shared_ptr<int> alive;
-      ~Farewell() {
-        alive.reset();
-        freed.set_value();
-      }
-    };
-    auto farewell = std::shared_ptr<Farewell>(new Farewell{freed, std::move(alive)});
-    ASSERT_TRUE(thread.Post([&entered, opened = gate.get_future().share(), farewell] {
+    ASSERT_TRUE(thread.Post([&entered, opened = gate.get_future().share(), alive] {
       entered.set_value();
       opened.wait();
     }));
-    farewell.reset();
+    alive.reset();
     entered.get_future().wait();
     std::thread advance([&] {
       clock.AwaitWaiters(1);
@@ -79,8 +69,9 @@ TEST(CallThreadTest, LeavesBehindACallThatHangsAndFreesItOnceItReturns) {
   EXPECT_EQ(CallThread::LeftBehind(), before + 1);
   EXPECT_FALSE(watch.expired()) << "what the call uses lives as long as the call";
   gate.set_value();
-  freed.get_future().wait();
+  CallThread::JoinLeftBehind();
   EXPECT_TRUE(watch.expired());
+  EXPECT_EQ(CallThread::LeftBehind(), 0u);
 }
 
 }  // namespace

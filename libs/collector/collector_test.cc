@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "libs/base/fake_clock.h"
 #include "libs/base/mutex.h"
+#include "libs/collector/call_thread.h"
 #include "libs/collector/fake_event_source.h"
 #include "libs/collector/recording_bus.h"
 
@@ -75,6 +76,15 @@ class Told {
 
 class CollectorTest : public testing::Test {
  public:  // for the tables of cases
+  void TearDown() override {
+    collector_.reset();
+    for (FakeSourceScript* script : {&one_, &two_, &three_}) {
+      for (FakeCall call : {FakeCall::kStart, FakeCall::kStop, FakeCall::kHealthCheck}) {
+        script->Release(call);
+      }
+    }
+    CallThread::JoinLeftBehind();
+  }
   // `clock_` stands still unless the test moves it.
   void Make(CollectorConfig config = {}) { Make(std::move(config), clock_); }
   void Make(CollectorConfig config, base::Clock& clock) {
