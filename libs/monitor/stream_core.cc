@@ -225,7 +225,7 @@ void StreamCore::WriteLocked(base::Monotonic now) {
   is_write_outstanding_ = true;
   write_started_ = now;
   heartbeat_at_ = now + options_.heartbeat_interval;
-  port_->Write(std::move(message).Finish(HasPendingLocked()));
+  port_->Write(std::move(message).Finish());
 }
 
 void StreamCore::FillLocked(StreamMessage& message) {

@@ -54,10 +54,9 @@ void StreamMessage::AddSpan(const event_bus::BatchSpan& span) {
   events_ += span.count;
 }
 
-rpc::Payload StreamMessage::Finish(bool more_follows) && {
+rpc::Payload StreamMessage::Finish() && {
   CloseCopied();
   if (limits_.is_batched) payload_.pieces.push_back({suffix_, *suffix_});
-  payload_.more_follows = more_follows;
   return std::move(payload_);
 }
 

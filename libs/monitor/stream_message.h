@@ -39,7 +39,7 @@ class StreamMessage {
   // Appends events [first, first + count) of a batch; one by one, count is 1.
   void AddSpan(const event_bus::BatchSpan& span);
 
-  rpc::Payload Finish(bool more_follows) &&;
+  rpc::Payload Finish() &&;
 
  private:
   size_t remaining_events() const;

@@ -82,7 +82,7 @@ void TaskStream::PumpLocked() {
   pending_bytes_ -= message->size();
   is_write_outstanding_ = true;
   room_.NotifyAll();
-  port_->Write({.pieces = {{message, *message}}, .more_follows = !pending_.empty()});
+  port_->Write({.pieces = {{message, *message}}});
 }
 
 void TaskStream::FinishLocked(const absl::Status& status) {

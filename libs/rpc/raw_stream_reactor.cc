@@ -65,9 +65,9 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* RawStreamReactor::Reject(const absl:
 
 void RawStreamReactor::Write(const Payload& payload) {
   message_ = ToByteBuffer(payload);
-  grpc::WriteOptions options;
-  if (payload.more_follows) options.set_buffer_hint();
-  StartWrite(&message_, options);
+  // Never with a buffer hint: gRPC 1.51 may then hold the message back and OnWriteDone with it, so
+  // that the write that would push it out never comes.
+  StartWrite(&message_);
 }
 
 void RawStreamReactor::Finish(const absl::Status& status) {

@@ -26,8 +26,6 @@ struct PayloadPiece {
 // One message, as the concatenation of its pieces.
 struct Payload {
   std::vector<PayloadPiece> pieces;
-  // Another write follows at once: the transport may hold this one back for it.
-  bool more_follows = false;
 
   size_t size() const {
     size_t total = 0;
