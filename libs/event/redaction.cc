@@ -102,9 +102,8 @@ class Finder {
     }
   }
 
-  // The value that begins at `begin`.
-  bool AddValue(size_t begin) {
-    const size_t end = ValueEnd(begin);
+  bool AddValue(size_t begin) { return AddValue(begin, ValueEnd(begin)); }
+  bool AddValue(size_t begin, size_t end) {
     found_.push_back({begin, end});
     next_ = std::max(next_, end);
     return false;
@@ -117,17 +116,25 @@ class Finder {
     return AddValue(begin);
   }
 
-  // The argument's first word has all the rest as its value, blanks too; a later one has a word,
-  // or what is between quotes.
-  size_t ValueEnd(size_t begin) const {
-    if (word_ == 0) return text_.size();
-    if (begin < text_.size() && IsQuote(text_[begin])) {
-      const size_t close = text_.find(text_[begin], begin + 1);
-      return close == kNone ? text_.size() : close + 1;
-    }
+  // The argument's first word has all the rest as its value, blanks too; a later one ends as a
+  // shell's word does.
+  size_t ValueEnd(size_t begin) const { return word_ == 0 ? text_.size() : WordEnd(begin); }
+
+  // End of the shell's word at `begin`, in which quotes hold blanks. A quote that a blank follows
+  // is the end of what the word stands in; one that nothing closes holds all the rest.
+  size_t WordEnd(size_t begin) const {
     size_t end = begin;
-    while (end < text_.size() && !IsBlank(text_[end])) ++end;
-    while (end > begin && IsQuote(text_[end - 1])) --end;
+    while (end < text_.size() && !IsBlank(text_[end])) {
+      if (!IsQuote(text_[end])) {
+        ++end;
+        continue;
+      }
+      const bool is_last = end + 1 == text_.size() || IsBlank(text_[end + 1]);
+      if (is_last && end != begin) return end;
+      const size_t close = text_.find(text_[end], end + 1);
+      if (close == kNone) return text_.size();
+      end = close + 1;
+    }
     return end;
   }
 
@@ -144,16 +151,7 @@ class Finder {
     while (begin < text_.size() && IsBlank(text_[begin])) ++begin;
     if (begin == text_.size()) return;
     const size_t quote = text_.find_first_of("\"'`", begin + 1);
-    AddRest(begin, is_quoted || quote == kNone ? EndOfQuoted(begin) : quote);
-  }
-  size_t EndOfQuoted(size_t begin) const {
-    if (!IsQuote(text_[begin])) return text_.size();
-    const size_t close = text_.find(text_[begin], begin + 1);
-    return close == kNone ? text_.size() : close + 1;
-  }
-  void AddRest(size_t begin, size_t end) {
-    found_.push_back({begin, end});
-    next_ = std::max(next_, end);
+    AddValue(begin, is_quoted ? WordEnd(begin) : std::min(quote, text_.size()));
   }
 
   void FindUrls() {
