@@ -10,7 +10,7 @@ namespace daemoneye::process {
 
 ProcessScanner::ProcessScanner(const procfs::ProcFs& fs, const ProcessSourceConfig& config,
                                ExecutableHasher& hasher, const OwnProcesses& own,
-                               base::Clock& clock)
+                               base::Clock& clock, PackageDatabase packages)
     : fs_(fs),
       hasher_(hasher),
       own_(own),
@@ -19,7 +19,7 @@ ProcessScanner::ProcessScanner(const procfs::ProcFs& fs, const ProcessSourceConf
       reader_(fs, clock),
       table_(config.max_tracked_processes, config.max_tracked_bytes),
       builder_(fs, table_, clock),
-      watch_(fs, table_, reader_, clock) {
+      watch_(fs, table_, reader_, std::move(packages), clock) {
   SetConfig(config);
 }
 

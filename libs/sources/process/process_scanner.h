@@ -23,6 +23,7 @@
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/sources/process/executable_hasher.h"
 #include "libs/sources/process/own_processes.h"
+#include "libs/sources/process/package_database.h"
 #include "libs/sources/process/process_source_config.h"
 #include "libs/sources/process/process_table.h"
 #include "libs/sources/process/record_event.h"
@@ -36,7 +37,8 @@ namespace daemoneye::process {
 class ProcessScanner {
  public:
   ProcessScanner(const procfs::ProcFs& fs, const ProcessSourceConfig& config,
-                 ExecutableHasher& hasher, const OwnProcesses& own, base::Clock& clock);
+                 ExecutableHasher& hasher, const OwnProcesses& own, base::Clock& clock,
+                 PackageDatabase packages = PackageDatabase());
 
   // In force from the next scan on.
   void SetConfig(const ProcessSourceConfig& config);

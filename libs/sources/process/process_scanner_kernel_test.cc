@@ -20,6 +20,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/unique_fd.h"
 #include "libs/linux/procfs/test_child.h"
+#include "libs/sources/process/package_database.h"
 #include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/recording_sink.h"
 
@@ -48,7 +49,8 @@ class ProcessScannerKernelTest : public testing::Test {
   // The events of one scan about `pid`.
   std::vector<v1::CollectionEvent> ScanFor(pid_t pid) {
     if (scanner_ == nullptr) {
-      scanner_ = std::make_unique<ProcessScanner>(fs_, config_, hasher_, own_, base::Clock::Real());
+      scanner_ = std::make_unique<ProcessScanner>(fs_, config_, hasher_, own_, base::Clock::Real(),
+                                                  PackageDatabase(directory_ / "no-packages"));
     }
     EXPECT_TRUE(scanner_->Scan({}, sink_).ok());
     std::vector<v1::CollectionEvent> events = sink_.Take();

@@ -1,5 +1,7 @@
 #include "libs/sources/process/record_reader.h"
 
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -56,7 +58,7 @@ void SetStatus(const procfs::ProcStatus& status, ProcessRecord& record) {
 }
 
 // A regular device, not a server's: looking up a path there waits for nobody else.
-bool IsOnBlockDevice(const ImageIdentity& image) { return (image.device >> 8) != 0; }
+bool IsOnBlockDevice(const ImageIdentity& image) { return major(image.device) != 0; }
 
 }  // namespace
 

@@ -24,11 +24,12 @@ uint32_t OwnMountNamespace(const procfs::ProcFs& fs) {
 }  // namespace
 
 SuspicionWatch::SuspicionWatch(const procfs::ProcFs& fs, const ProcessTable& table,
-                               RecordReader& reader, base::Clock& clock)
+                               RecordReader& reader, PackageDatabase packages, base::Clock& clock)
     : fs_(fs),
       table_(table),
       reader_(reader),
       clock_(clock),
+      packages_(std::move(packages)),
       own_mounts_(fs.is_live() ? OwnMountNamespace(fs) : 0) {}
 
 void SuspicionWatch::BeginScan(uint32_t scan, uint64_t now_ticks) {

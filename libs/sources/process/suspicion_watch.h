@@ -23,7 +23,7 @@ namespace daemoneye::process {
 class SuspicionWatch {
  public:
   SuspicionWatch(const procfs::ProcFs& fs, const ProcessTable& table, RecordReader& reader,
-                 base::Clock& clock);
+                 PackageDatabase packages, base::Clock& clock);
 
   // For the scan that begins: its number and the time since boot.
   void BeginScan(uint32_t scan, uint64_t now_ticks);

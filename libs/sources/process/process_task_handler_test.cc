@@ -1,0 +1,128 @@
+#include "libs/sources/process/process_task_handler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "libs/base/fake_clock.h"
+#include "libs/linux/procfs/fake_proc.h"
+
+namespace daemoneye::process {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ProcessTaskHandlerTest : public testing::Test {
+ protected:
+  ProcessTaskHandlerTest()
+      : fs_(*procfs::ProcFs::Open(proc_.root())),
+        hasher_(fs_, HashLimits{}, clock_),
+        handler_(fs_, ProcessSourceConfig{}, hasher_, clock_) {
+    Put(10, 1, "shell");
+    Put(20, 10, "child");
+    Put(15, 20, "grandchild");  // a pid below its parent's
+    Put(30, 1, "other");
+  }
+
+  void Put(pid_t pid, pid_t ppid, const std::string& name) {
+    procfs::FakeProcess process;
+    process.pid = pid;
+    process.ppid = ppid;
+    process.comm = name;
+    process.exe = std::filesystem::read_symlink("/proc/self/exe");
+    proc_.Put(process);
+  }
+
+  absl::Status Run(v1::TaskType type, const v1::EventFilter& filter = {}) {
+    records_.clear();
+    completeness_.Clear();
+    return handler_.Run(
+        type, filter, {},
+        [&](event::Event event) {
+          records_.push_back(event);
+          return ++emitted_ != limit_;
+        },
+        &completeness_);
+  }
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& record : records_) names.push_back(record.process().name());
+    return names;
+  }
+
+  procfs::FakeProc proc_;
+  base::FakeClock clock_{absl::FromUnixSeconds(procfs::FakeProc::kBootTimeSeconds + 3600)};
+  procfs::ProcFs fs_;
+  ExecutableHasher hasher_;
+  ProcessTaskHandler handler_;
+  std::vector<event::Event> records_;
+  v1::Completeness completeness_;
+  int emitted_ = 0;
+  int limit_ = -1;
+};
+
+TEST_F(ProcessTaskHandlerTest, EnumeratesAllOrTheSelected) {
+  ASSERT_TRUE(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES).ok());
+  EXPECT_THAT(Names(), ElementsAre("shell", "grandchild", "child", "other"));
+  EXPECT_TRUE(completeness_.complete());
+  EXPECT_EQ(records_[1].process().parent_name(), "child");
+  v1::EventFilter filter;
+  filter.add_names("chi*");
+  filter.add_hosts("a host that the record does not name");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES, filter).ok());
+  EXPECT_THAT(Names(), ElementsAre("child"));
+}
+
+TEST_F(ProcessTaskHandlerTest, FollowsATreeWhateverTheOrderOfPids) {
+  v1::EventFilter filter;
+  filter.add_pids(10);
+  ASSERT_TRUE(Run(v1::TASK_TYPE_MONITOR_PROCESS_TREE, filter).ok());
+  EXPECT_THAT(Names(), ElementsAre("shell", "grandchild", "child"));
+}
+
+TEST_F(ProcessTaskHandlerTest, HashesRunningImages) {
+  v1::EventFilter filter;
+  filter.add_pids(10);
+  ASSERT_TRUE(Run(v1::TASK_TYPE_CHECK_PROCESS_HASH, filter).ok());
+  ASSERT_EQ(records_.size(), 1u);
+  EXPECT_EQ(records_[0].process().hash_state(), v1::HASH_STATE_AVAILABLE);
+  EXPECT_EQ(records_[0].process().executable_hash().size(), 64u);
+  EXPECT_TRUE(completeness_.complete());
+}
+
+TEST_F(ProcessTaskHandlerTest, VerifiesOnlyWhatHasAnImage) {
+  proc_.RemovePath("30/exe");
+  proc_.WriteLink("20/exe", "/nowhere/at/all");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_VERIFY_EXECUTABLE).ok());
+  EXPECT_THAT(Names(), ElementsAre("shell", "grandchild"));
+}
+
+TEST_F(ProcessTaskHandlerTest, SaysWhatItCouldNotRead) {
+  proc_.WriteFile("30/stat", "broken");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES).ok());
+  EXPECT_EQ(records_.size(), 3u);
+  EXPECT_FALSE(completeness_.complete());
+  EXPECT_THAT(completeness_.reasons(), ElementsAre("1 processes could not be read"));
+}
+
+TEST_F(ProcessTaskHandlerTest, EndsWhenTheCallerHasGone) {
+  limit_ = 2;
+  EXPECT_EQ(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(records_.size(), 2u);
+}
+
+TEST_F(ProcessTaskHandlerTest, RefusesWhatItCannotDoByName) {
+  EXPECT_THAT(Run(v1::TASK_TYPE_TRACK_FILE_OPERATIONS).ToString(), HasSubstr("task_type"));
+  v1::EventFilter filter;
+  filter.set_sql("pid = 1");
+  EXPECT_THAT(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES, filter).ToString(), HasSubstr("filter.sql"));
+  EXPECT_THAT(records_, IsEmpty());
+}
+
+}  // namespace
+}  // namespace daemoneye::process
