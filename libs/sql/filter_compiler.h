@@ -1,7 +1,7 @@
 // CompileFilter: from the text of `filter.sql` to a checked, prepared statement.
 //
 // Threads: compatible, with the connection.
-// Cost:    see README.md.
+// Cost:    that of preparing the statement three or four times.
 #pragma once
 
 #include <memory>

@@ -8,7 +8,8 @@
 //
 // Threads:    compatible; one thread at a time, not always the same.
 // Ownership:  owns its SQLite connection; events are borrowed for the length of a Match call.
-// Cost:       see README.md; memory about 20 KiB a filter.
+// Cost:       30-130 ns an event in batches of 256, 0.5-3 µs alone (sql_filter_benchmark); 0.1 ms
+//             and 30 KiB a filter.
 #pragma once
 
 #include <cstdint>
