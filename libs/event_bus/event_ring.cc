@@ -8,6 +8,7 @@ void EventRing::Append(BatchPtr batch, Remains& remains) {
   next_sequence_ = batch->last_sequence() + 1;
   bytes_ += batch->byte_size();
   young_bytes_ += batch->frame_bytes();
+  for (size_t i = 0; i < batch->size(); ++i) ++appended_[ClassOf(batch->traits(i))];
   batches_.push_back(std::move(batch));
   while (batches_.size() > 1 && (bytes_ > options_.max_bytes ||
                                  (options_.max_events > 0 && events() > options_.max_events))) {
@@ -48,11 +49,17 @@ uint64_t EventRing::FindBatch(uint64_t sequence) const {
 }
 
 ClassCounts EventRing::CountBefore(uint64_t sequence) const {
-  ClassCounts counts = evicted_;
-  for (const BatchPtr& batch : batches_) {
-    if (batch->first_sequence() >= sequence) break;
-    const size_t count = std::min<uint64_t>(batch->size(), sequence - batch->first_sequence());
-    for (size_t i = 0; i < count; ++i) ++counts[ClassOf(batch->traits(i))];
+  const bool is_near_end = next_sequence_ - sequence < sequence - oldest_sequence();
+  ClassCounts counts = is_near_end ? appended_ : evicted_;
+  uint64_t id = is_near_end ? FindBatch(sequence) : first_batch_id_;
+  for (; id < end_batch_id(); ++id) {
+    const EventBatch& batch = *this->batch(id);
+    if (!is_near_end && batch.first_sequence() >= sequence) break;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const bool is_before = batch.first_sequence() + i < sequence;
+      if (is_before == is_near_end) continue;
+      counts[ClassOf(batch.traits(i))] += is_near_end ? -1 : 1;
+    }
   }
   return counts;
 }

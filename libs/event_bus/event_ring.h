@@ -52,7 +52,8 @@ class EventRing {
   // Id of the batch that holds `sequence`, oldest_sequence() ≤ sequence ≤ next_sequence().
   uint64_t FindBatch(uint64_t sequence) const;
 
-  // Events that fell out, and events before `sequence`, by class.
+  // Events that fell out, and events before `sequence` (oldest_sequence() ≤ sequence), by class.
+  // The latter walks the events on the shorter side of `sequence`: none for the next to come.
   const ClassCounts& evicted() const { return evicted_; }
   ClassCounts CountBefore(uint64_t sequence) const;
 
@@ -66,6 +67,7 @@ class EventRing {
   uint64_t next_sequence_ = 1;
   size_t bytes_ = 0;
   size_t young_bytes_ = 0;
+  ClassCounts appended_{};
   ClassCounts evicted_{};
 };
 

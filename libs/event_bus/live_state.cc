@@ -19,10 +19,15 @@ int64_t TimeOf(const event::Event& event) {
 }  // namespace
 
 LiveState::Stream* LiveState::FindStream(const std::string& stream_id) {
-  const auto found = streams_.find(stream_id);
-  if (found != streams_.end()) return &found->second;
-  if (streams_.size() >= kMaxStreams) return nullptr;
-  return &streams_.emplace(stream_id, Stream{.id = next_stream_id_++}).first->second;
+  if (last_stream_ != nullptr && last_stream_id_ == stream_id) return last_stream_;
+  auto found = streams_.find(stream_id);
+  if (found == streams_.end()) {
+    if (streams_.size() >= kMaxStreams) return nullptr;
+    found = streams_.emplace(stream_id, Stream{.id = next_stream_id_++}).first;
+  }
+  last_stream_id_ = stream_id;
+  last_stream_ = &found->second;
+  return last_stream_;
 }
 
 void LiveState::Apply(const event::Event& event, std::string_view bytes) {
@@ -49,11 +54,11 @@ void LiveState::Apply(const event::Event& event, std::string_view bytes) {
 }
 
 void LiveState::Upsert(const event::Event& event, std::string_view bytes, int64_t time_ns) {
-  const auto ended = ended_.find(std::hash<std::string>()(key_));
-  if (ended != ended_.end() && time_ns <= ended->second) return;
   const bool is_snapshot = event::IsSnapshot(event);
   auto found = index_.find(key_);
   if (found == index_.end()) {
+    const auto ended = ended_.find(std::hash<std::string>()(key_));
+    if (ended != ended_.end() && time_ns <= ended->second) return;
     entries_.emplace_back();
     entries_.back().key = key_;
     found = index_.emplace(key_, std::prev(entries_.end())).first;
@@ -122,6 +127,7 @@ void LiveState::Drop(const std::string& stream_id) {
     entry = next;
   }
   streams_.erase(stream);
+  last_stream_ = nullptr;
 }
 
 std::vector<LiveState::Item> LiveState::Items() {

@@ -75,6 +75,9 @@ class LiveState {
   const size_t max_bytes_;
   absl::flat_hash_map<std::string, Stream> streams_;
   uint32_t next_stream_id_ = 0;
+  // What FindStream found last: events of one stream come in runs.
+  std::string last_stream_id_;
+  Stream* last_stream_ = nullptr;
   Entries entries_;  // the longest silent first
   absl::flat_hash_map<std::string, Entries::iterator> index_;
   absl::flat_hash_map<size_t, int64_t> ended_;  // hash of the key -> when
