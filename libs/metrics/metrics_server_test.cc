@@ -67,8 +67,8 @@ TEST(MetricsServerTest, TheRegistryMayEndFirst) {
   EXPECT_THAT(HttpGet(server->port(), "/metrics"), HasSubstr("daemoneye_events_total 0\n"));
 }
 
-// The vendor's own end takes 2 s; ours milliseconds, or half a second with a silent client. The bound
-// leaves room for a busy machine.
+// The vendor's own end takes 2 s; ours milliseconds, or half a second with a silent client. The
+// bound leaves room for a busy machine.
 TEST(MetricsServerTest, StopsSoonWhateverCameBefore) {
   const struct {
     const char* name;
