@@ -1,0 +1,99 @@
+// Rows that Google Benchmark programs beside the code measure.
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "tools/bench/rows.h"
+
+namespace daemoneye::bench {
+namespace {
+
+struct Figure {
+  double cpu_ns = 0;
+  double real_ns = 0;
+  double items_per_second = 0;
+};
+
+double Nanoseconds(double value, const std::string& unit) {
+  return value * (unit == "ns" ? 1 : unit == "us" ? 1e3 : unit == "ms" ? 1e6 : 1e9);
+}
+
+// Medians by benchmark name, such as "BM_Scan/500".
+std::map<std::string, Figure> RunBenchmark(const Setting& setting, const std::string& program,
+                                           const std::string& filter) {
+  const std::string command = fmt::format(
+      "{}/{} --benchmark_filter='{}' --benchmark_repetitions={} "
+      "--benchmark_report_aggregates_only=true --benchmark_format=json 2>/dev/null",
+      setting.bin, program, filter, setting.rounds);
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer;
+  size_t got;
+  while (pipe != nullptr && (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0) {
+    text.append(buffer.data(), got);
+  }
+  if (pipe == nullptr || pclose(pipe) != 0) {
+    fmt::print(stderr, "bench: {} failed\n", program);
+    std::exit(1);
+  }
+  std::map<std::string, Figure> figures;
+  const auto report = nlohmann::json::parse(text);
+  for (const auto& run : report.at("benchmarks")) {
+    if (run.value("aggregate_name", "") != "median") continue;
+    const std::string unit = run.at("time_unit");
+    figures[run.at("run_name")] = {Nanoseconds(run.at("cpu_time"), unit),
+                                   Nanoseconds(run.at("real_time"), unit),
+                                   run.value("items_per_second", 0.0)};
+  }
+  return figures;
+}
+
+}  // namespace
+
+void AddScanRows(const Setting& setting, Table& table) {
+  auto figures =
+      RunBenchmark(setting, "libs/sources/process/scan_benchmark", "BM_(Floor|Scan|Ps)/");
+  for (const int processes : {500, 5000}) {
+    const auto find = [&](const char* name) {
+      return figures.at(fmt::format("{}/{}", name, processes) +
+                        (std::string(name) == "BM_Ps" ? "/manual_time" : ""));
+    };
+    const double scan_us = find("BM_Scan").cpu_ns / 1e3 / processes;
+    table.Add({.name = fmt::format("scan of {} processes, CPU a process", processes),
+               .value = scan_us,
+               .unit = "us",
+               .against = "bare C++ reader of the same files",
+               .reference = find("BM_Floor").cpu_ns / 1e3 / processes,
+               .at_least = {},
+               .at_most = 1.3});
+    table.Add({.name = fmt::format("scan of {} processes, CPU a process", processes),
+               .value = scan_us,
+               .unit = "us",
+               .against = "ps -eo pid,ppid,comm,args",
+               .reference = find("BM_Ps").real_ns / 1e3 / processes,
+               .at_least = {},
+               .at_most = processes == 5000 ? std::optional<double>(1.0) : std::nullopt});
+  }
+}
+
+void AddBusRows(const Setting& setting, Table& table) {
+  auto figures = RunBenchmark(setting, "libs/event_bus/event_bus_benchmark",
+                              "BM_(SerialiseAndCopy|Publish)/64");
+  const double floor_ns = 1e9 / figures.at("BM_SerialiseAndCopy/64").items_per_second;
+  for (const int subscribers : {0, 10}) {
+    table.Add(
+        {.name = fmt::format("publish, batches of 64, {} subscribers", subscribers),
+         .value = 1e9 / figures.at(fmt::format("BM_Publish/64/{}", subscribers)).items_per_second,
+         .unit = "ns/event",
+         .against = "serialise and copy",
+         .reference = floor_ns,
+         .at_least = {},
+         .at_most = {}});
+  }
+}
+
+}  // namespace daemoneye::bench

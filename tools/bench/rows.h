@@ -1,0 +1,31 @@
+// The rows of the bench table, by subject.
+#pragma once
+
+#include <string>
+
+#include "tools/bench/table.h"
+
+namespace daemoneye::bench {
+
+// Where the programs are that rows run, and how long they may take.
+struct Setting {
+  std::string bin;  // folder with services/ and libs/, such as bazel-bin
+  std::string self;
+  // How many times each comparison is made; the median counts.
+  int rounds = 3;
+  // Of the rows that watch a server for a while.
+  int watch_seconds = 60;
+};
+
+// A scan of 500 and 5,000 processes against a bare reader of the same files, and against ps.
+void AddScanRows(const Setting& setting, Table& table);
+// Streams against a bare typed gRPC stream of the same bytes.
+void AddStreamRows(const Setting& setting, Table& table);
+// Through the real gateway, against one hop.
+void AddHopRows(const Setting& setting, Table& table);
+// Publishing against serialising alone.
+void AddBusRows(const Setting& setting, Table& table);
+// The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
+void AddServerRows(const Setting& setting, Table& table);
+
+}  // namespace daemoneye::bench
