@@ -121,6 +121,8 @@ void ProcessScanner::VisitNew(uint32_t pid, const procfs::ProcStat& stat,
   record->is_own = own_.Contains(pid, stat.start_ticks);
   RequestHash(*record);
   if (record->are_details_missing) ++statistics_.vanished;
+  const bool has_image = !record->is_kernel_thread && !record->is_zombie;
+  if (has_image && !record->is_accessible) ++statistics_.last_inaccessible;
   const bool ran_before = scan_ == 1 || record->start_ticks < first_ticks_;
   ProcessTable::Entry& entry = table_.Add(std::move(record));
   entry.listed_scan = scan_;

@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,10 @@
 namespace daemoneye::process {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::UnorderedElementsAre;
 
 class ProcessScannerTest : public ScannerFixture {};
 
@@ -321,6 +322,40 @@ TEST_F(ProcessScannerTest, AProcessThatEndsWhileItIsReadIsStartedAndStopped) {
   EXPECT_EQ(scanner_->statistics().vanished, 1u);
   proc_.Remove(42);
   EXPECT_THAT(ScanTexts(), ElementsAre("STOP 42 brief"));
+}
+
+TEST_F(ProcessScannerTest, MarksWhatTheSuiteSpawnedByIdentity) {
+  Scan();
+  auto process = Process(42, "canary", absl::ZeroDuration());
+  process.exe = "/tmp/canary";
+  proc_.Put(process);
+  own_.Add(fs_, 42);
+  const auto events = ScanEvents();
+  ASSERT_THAT(events, SizeIs(1)) << "no rule looks at it";
+  EXPECT_TRUE(events[0].process().own());
+  proc_.Put(Process(42, "another", -absl::Seconds(1)));
+  EXPECT_THAT(ScanTexts(), ElementsAre("STOP 42 canary", "START 42 another"));
+}
+
+TEST_F(ProcessScannerTest, AnImageChangedWithoutExecIsSuspicious) {
+  const std::string directory = std::getenv("TEST_TMPDIR");
+  for (const char* name : {"/before", "/after"}) std::ofstream(directory + name) << name;
+  auto process = Process(42, "daemon");
+  process.exe = directory + "/before";
+  proc_.Put(process);
+  Scan();
+  sink_.Take();
+  process.exe = directory + "/after";
+  proc_.Put(process);
+  const auto events = ScanEvents();
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events[0].process().action(), v1::PROCESS_ACTION_MODIFIED);
+  EXPECT_EQ(events[0].process().exec_count(), 0u);
+  EXPECT_THAT(events, Contains(testing::Truly([](const v1::CollectionEvent& event) {
+                const v1::Suspicion& suspicion = event.process().suspicion();
+                return suspicion.rule() == "executable_changed" &&
+                       suspicion.severity() == v1::SEVERITY_HIGH;
+              })));
 }
 
 TEST_F(ProcessScannerTest, AStoppedScanForgetsNothing) {
