@@ -16,6 +16,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
+using TextMap = google::protobuf::Map<std::string, std::string>;
 
 CellType TypeOf(Column::Kind kind) {
   switch (kind) {
@@ -75,21 +76,28 @@ const Message* PayloadOf(const v1::CollectionEvent& event, int number) {
   }
 }
 
-// A map of texts as a JSON object, ordered by key.
-void MapToJson(const Message& holder, const FieldDescriptor& field, std::string* out) {
-  const Reflection* reflection = holder.GetReflection();
-  const FieldDescriptor* key = field.message_type()->map_key();
-  const FieldDescriptor* value = field.message_type()->map_value();
-  std::vector<std::pair<std::string, std::string>> entries;
-  for (int i = 0; i < reflection->FieldSize(holder, &field); ++i) {
-    const Message& entry = reflection->GetRepeatedMessage(holder, &field, i);
-    entries.emplace_back(entry.GetReflection()->GetString(entry, key),
-                         entry.GetReflection()->GetString(entry, value));
+// The map `field` of `holder`. By type, since reflection would copy each map into a list that stays
+// in the event. A new map needs its line here.
+const TextMap* FindMap(const Message& holder, const FieldDescriptor& field) {
+  const auto is = [&field](const google::protobuf::Descriptor* type, int number) {
+    return field.containing_type() == type && field.number() == number;
+  };
+  if (is(v1::PerformanceEvent::descriptor(), v1::PerformanceEvent::kLabelsFieldNumber)) {
+    return &static_cast<const v1::PerformanceEvent&>(holder).labels();
   }
+  if (is(v1::TriggerRequest::descriptor(), v1::TriggerRequest::kMetadataFieldNumber)) {
+    return &static_cast<const v1::TriggerRequest&>(holder).metadata();
+  }
+  return nullptr;
+}
+
+// A map of texts as a JSON object, ordered by key.
+void MapToJson(const TextMap& map, std::string* out) {
+  std::vector<std::pair<std::string_view, std::string_view>> entries(map.begin(), map.end());
   std::sort(entries.begin(), entries.end());
   JsonTextBuilder json('{', '}', kMaxCellBytes, out);
-  for (const auto& [k, v] : entries) {
-    if (!json.Add(k, v)) break;
+  for (const auto& [key, value] : entries) {
+    if (!json.Add(key, value)) break;
   }
   json.Close();
 }
@@ -199,13 +207,15 @@ Cell Column::GetTime(const Message& holder) const {
 }
 
 Cell Column::GetRepeated(const Message& holder, std::string* scratch) const {
+  if (kind_ == Kind::kMapJson) {
+    const TextMap* map = FindMap(holder, *leaf_);
+    if (map == nullptr || map->empty()) return {};
+    MapToJson(*map, scratch);
+    return {.type = CellType::kText, .text = *scratch};
+  }
   const Reflection* reflection = leaf_reflection_;
   const int count = reflection->FieldSize(holder, leaf_);
   if (count == 0) return {};
-  if (kind_ == Kind::kMapJson) {
-    MapToJson(holder, *leaf_, scratch);
-    return {.type = CellType::kText, .text = *scratch};
-  }
   std::string unused;
   if (kind_ == Kind::kJoinedJson) {
     JsonTextBuilder json('[', ']', kMaxCellBytes, scratch);

@@ -149,6 +149,27 @@ TEST(EventTablesTest, MapIsJsonInTheOrderOfItsKeys) {
   EXPECT_EQ(Show(event, "performance_events", "labels"), R"('{"a\"b":"v","mid":"v","zone":"v"}')");
 }
 
+// A length-delimited field on the wire; for short bodies and numbers below 16.
+std::string Delimited(int number, const std::string& body) {
+  return std::string(1, static_cast<char>(number << 3 | 2)) +
+         std::string(1, static_cast<char>(body.size())) + body;
+}
+
+TEST(EventTablesTest, EveryMapCanBeRead) {
+  for (const EventTable& table : EventTables()) {
+    for (const Column& column : table.columns) {
+      if (column.kind() != Column::Kind::kMapJson) continue;
+      std::string bytes = Delimited(1, "k");
+      for (auto field = column.path().rbegin(); field != column.path().rend(); ++field) {
+        bytes = Delimited((*field)->number(), bytes);
+      }
+      v1::CollectionEvent event;
+      ASSERT_TRUE(event.ParseFromString(bytes));
+      EXPECT_EQ(Show(event, table.name.c_str(), column.name().c_str()), R"('{"k":""}')");
+    }
+  }
+}
+
 TEST(EventTablesTest, PayloadsOwnCorrelationIdKeepsItsName) {
   v1::CollectionEvent event;
   event.mutable_correlation()->set_correlation_id("of the event");
