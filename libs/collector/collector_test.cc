@@ -27,10 +27,10 @@ using testing::UnorderedElementsAre;
 class Told {
  public:
   CollectorCallbacks callbacks() {
-    return {.on_source_changed = [this](const SourceStatus& s) { Add(sources_, s); },
-            .on_running_changed = [this](const RunningSources& r) { Add(running_, r); },
-            .on_telemetry = [this](const CollectorStatistics& s) { Add(telemetry_, s); },
-            .on_debug = [this](std::string_view s) { Add(debug_, std::string(s)); }};
+    return {.on_source_changed = [this](const SourceStatus& s) { Add(&Told::sources_, s); },
+            .on_running_changed = [this](const RunningSources& r) { Add(&Told::running_, r); },
+            .on_telemetry = [this](const CollectorStatistics& s) { Add(&Told::telemetry_, s); },
+            .on_debug = [this](std::string_view s) { Add(&Told::debug_, std::string(s)); }};
   }
   // Blocks until `source` was told to be in `state` with `detail` in its detail; returns that.
   SourceStatus Await(std::string_view source, SourceState state, std::string_view detail = "") {
@@ -49,20 +49,20 @@ class Told {
     base::MutexLock lock(mu_);
     while (telemetry_.size() < count) changed_.Wait(mu_);
   }
-  std::vector<RunningSources> running() const { return Get(running_); }
-  std::vector<std::string> debug() const { return Get(debug_); }
+  std::vector<RunningSources> running() const { return Get(&Told::running_); }
+  std::vector<std::string> debug() const { return Get(&Told::debug_); }
 
  private:
   template <typename T>
-  void Add(std::vector<T>& list, const T& item) {
+  void Add(std::vector<T> Told::* list, const T& item) {
     base::MutexLock lock(mu_);
-    list.push_back(item);
+    (this->*list).push_back(item);
     changed_.NotifyAll();
   }
   template <typename T>
-  T Get(const T& list) const {
+  T Get(T Told::* list) const {
     base::MutexLock lock(mu_);
-    return list;
+    return this->*list;
   }
 
   mutable base::Mutex mu_;

@@ -68,16 +68,16 @@ class RecordingBus final : public event_bus::EventBus {
     while (losses_.size() < count) changed_.Wait(mu_);
   }
 
-  event::EventList events() const { return Get(events_); }
-  std::vector<v1::LossEvent> losses() const { return Get(losses_); }
-  std::vector<size_t> batch_sizes() const { return Get(batch_sizes_); }
-  size_t snapshots() const { return Get(snapshots_); }
+  event::EventList events() const { return Get(&RecordingBus::events_); }
+  std::vector<v1::LossEvent> losses() const { return Get(&RecordingBus::losses_); }
+  std::vector<size_t> batch_sizes() const { return Get(&RecordingBus::batch_sizes_); }
+  size_t snapshots() const { return Get(&RecordingBus::snapshots_); }
 
  private:
   template <typename T>
-  T Get(const T& member) const {
+  T Get(T RecordingBus::* member) const {
     base::MutexLock lock(mu_);
-    return member;
+    return this->*member;
   }
 
   const std::string stream_id_ = "00000000-0000-4000-8000-000000000000";
