@@ -17,6 +17,7 @@
 #include "libs/logging/logging.h"
 #include "libs/metrics/metrics_server.h"
 #include "libs/monitor/component_actions.h"
+#include "libs/monitor/liveness.h"
 #include "libs/monitor/monitor_service.h"
 #include "libs/monitor/server_metrics.h"
 #include "libs/monitor/signal_waiter.h"
@@ -177,6 +178,7 @@ class Run {
   std::unique_ptr<MonitorService> service_;
   std::unique_ptr<metrics::MetricsServer> metrics_server_;
   std::unique_ptr<rpc::Server> server_;
+  std::shared_ptr<Liveness> liveness_;
 };
 
 absl::Status Run::Start() {
@@ -207,7 +209,9 @@ absl::Status Run::Start() {
   std::vector<rpc::ServedService> services = component_->services();
   services.push_back({service_.get(), v1::MonitorService::service_full_name()});
   ASSIGN_OR_RETURN(server_, rpc::Server::Start(options, services, &server_metrics_));
-  server_->health().SetAlive(true);
+  liveness_ = std::make_shared<Liveness>(
+      clock_, [health = &server_->health()](bool is_alive) { health->SetAlive(is_alive); });
+  service_->loop().Wake(service_->loop().Add(liveness_));
   for (const rpc::ListenAddress& address : server_->addresses()) {
     logging::Info("listening", {{"address", address.ToString()}});
   }
@@ -224,6 +228,7 @@ absl::Status Run::Start() {
 
 void Run::Serve() {
   while (true) {
+    liveness_->MainTurned();
     switch (signals_.Wait(kTick)) {
       case SignalWaiter::Reason::kTerminate:
         return;
@@ -257,6 +262,7 @@ bool Run::Stop() {
   begin = clock_.MonotonicNow();
   if (service_ != nullptr) service_->Drain();
   if (server_ != nullptr) server_->Shutdown(kDrainTime);
+  service_.reset();  // its loop tells the server's health
   LogStep("server stopped", begin);
   if (metrics_server_ != nullptr) metrics_server_->Stop();
   return is_clean;

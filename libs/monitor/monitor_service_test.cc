@@ -172,6 +172,21 @@ TEST_F(MonitorServiceTest, SnapshotIsOfThisMoment) {
   EXPECT_EQ(count, 1u);
 }
 
+TEST_F(MonitorServiceTest, LargeSnapshotComesWholeAlsoOneByOne) {
+  constexpr size_t kProcesses = 5'000;
+  backend_->PublishProcesses(v1::PROCESS_ACTION_SNAPSHOT, 1, kProcesses, 500);
+  grpc::ClientContext context;
+  const auto reader = stub_->StreamEvents(&context, {});
+  size_t processes = 0;
+  v1::CollectionEvent event;
+  while (reader->Read(&event) && !event.control().has_snapshot_complete()) {
+    processes += event.has_process() ? 1 : 0;
+  }
+  EXPECT_EQ(processes, kProcesses);
+  EXPECT_EQ(event.control().snapshot_complete().count(), kProcesses);
+  context.TryCancel();
+}
+
 TEST_F(MonitorServiceTest, BadRequestsAreRefusedByName) {
   const auto finish = [this](const v1::StreamEventsRequest& request) {
     grpc::ClientContext context;

@@ -350,8 +350,8 @@ TEST_F(StreamCoreTest, BurstInProgressNeverWaits) {
   const auto stream = Open(Live());
   stream->Next();
   clock_.Advance(absl::Seconds(1));
-  for (int i = 0; i < 10; ++i) Publish(100);
-  EXPECT_THAT(stream->Now(), SizeIs(1000));
+  Publish(1000);
+  EXPECT_EQ(stream->Now().size(), 1000u);
 }
 
 TEST_F(StreamCoreTest, AnnouncementsComeBeforeTheEventsThatFollowThem) {
