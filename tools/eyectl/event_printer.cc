@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "libs/base/status_macros.h"
 #include "libs/base/text.h"
@@ -24,14 +25,13 @@ bool IsSnapshot(const v1::CollectionEvent& event) {
 EventPrinter::EventPrinter(EventPrinterOptions options, Style style, Output& out, Output& err)
     : options_(options), text_(style, {.columns = out.Columns()}), out_(out), err_(err) {}
 
-absl::Status EventPrinter::Start() {
-  return options_.json ? absl::OkStatus() : out_.Write(text_.Header());
-}
-
 absl::Status EventPrinter::Print(const v1::CollectionEvent& event) {
   Account(event);
   if (!options_.list_snapshot && IsSnapshot(event)) return absl::OkStatus();
-  if (!options_.json) return out_.Write(text_.Line(event));
+  if (!options_.json) {
+    const std::string header = std::exchange(has_header_, true) ? "" : text_.Header();
+    return out_.Write(header + text_.Line(event));
+  }
   RETURN_IF_ERROR(out_.Write(EventJson(event) + "\n"));
   if (!IsLoss(event)) return absl::OkStatus();
   EventText plain(Style(false), {});

@@ -22,9 +22,8 @@ class EventPrinter {
   // Lines go to `out`; losses also to `err` where the lines are for a program. Both outlive it.
   EventPrinter(EventPrinterOptions options, Style style, Output& out, Output& err);
 
-  // Writes the header a person needs; nothing for a program.
-  absl::Status Start();
-  // Cancelled when the reader is gone.
+  // Writes the event, before the first one the header that a person needs. Cancelled when the
+  // reader is gone.
   absl::Status Print(const v1::CollectionEvent& event);
 
   // "5 events, 3 lost": for the end.
@@ -40,6 +39,7 @@ class EventPrinter {
   EventText text_;
   Output& out_;
   Output& err_;
+  bool has_header_ = false;
   uint64_t events_ = 0;
   // Events this client missed, or everybody lost; an unknown number counts 1.
   uint64_t missed_ = 0, lost_ = 0;

@@ -70,8 +70,9 @@ std::string EventText::EventLine(const v1::CollectionEvent& event) const {
   EventDetail detail = DetailOf(event);
   const v1::Origin& origin = event.origin();
   if (!publisher_stream_id_.empty() && origin.stream_id() != publisher_stream_id_) {
-    detail.text += fmt::format("  ({}@{})", EscapeForTerminal(origin.monitor()),
-                               EscapeForTerminal(origin.host()));
+    const std::string host =
+        origin.host() == publisher_host_ ? "" : "@" + EscapeForTerminal(origin.host());
+    detail.text += fmt::format("  ({}{})", EscapeForTerminal(origin.monitor()), host);
   }
   const std::string line =
       Cut(fmt::format(fmt::runtime(kColumns), TimeOfDay(event, options_.time_zone), detail.action,
@@ -103,6 +104,7 @@ std::string EventText::ControlLine(const v1::StreamControl& control) {
     case v1::StreamControl::kStreamStarted: {
       const v1::StreamStarted& s = control.stream_started();
       publisher_stream_id_ = s.stream_id();
+      publisher_host_ = s.publisher().host();
       text =
           fmt::format("stream {} of {} from position {}{}", EscapeForTerminal(s.stream_id()),
                       Publisher(s.publisher()), s.first_sequence(), s.resumed() ? ", resumed" : "");

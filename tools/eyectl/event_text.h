@@ -35,7 +35,8 @@ class EventText {
 
   Style style_;
   EventTextOptions options_;
-  std::string publisher_stream_id_;
+  // Of whose log the stream is.
+  std::string publisher_stream_id_, publisher_host_;
 };
 
 }  // namespace daemoneye::eyectl

@@ -98,13 +98,13 @@ TEST(EventTextTest, EachNoticeHasItsLine) {
 
 TEST(EventTextTest, NamesTheOriginOnlyWhereItIsAnotherThanTheStreams) {
   EventText text = Plain();
-  text.Line(FromText("control { stream_started { stream_id: 'gateway' } }"));
-  EXPECT_THAT(
-      text.Line(FromText("origin { monitor: 'procmond' host: 'h' stream_id: 'p' } process {}")),
-      HasSubstr("(procmond@h)"));
-  EXPECT_THAT(
-      text.Line(FromText("origin { monitor: 'gw' host: 'h' stream_id: 'gateway' } loss {}")),
-      Not(HasSubstr("gw@h")));
+  text.Line(FromText("control { stream_started { stream_id: 'g' publisher { host: 'h' } } }"));
+  const auto line_from = [&](const std::string& origin) {
+    return text.Line(FromText("origin { " + origin + " } process {}"));
+  };
+  EXPECT_THAT(line_from("monitor: 'procmond' host: 'h' stream_id: 'p'"), HasSubstr("(procmond)"));
+  EXPECT_THAT(line_from("monitor: 'procmond' host: 'i' stream_id: 'p'"), HasSubstr("(procmond@i)"));
+  EXPECT_THAT(line_from("monitor: 'gw' host: 'h' stream_id: 'g'"), Not(HasSubstr("(gw")));
 }
 
 // Every text of every payload and notice, set to a text that would take over the terminal.

@@ -12,7 +12,7 @@ namespace {
 // Prints until the stream ends or the output fails, which ends the stream.
 absl::Status PrintAll(grpc::ClientReader<v1::CollectionEvent>& reader, grpc::ClientContext& context,
                       EventPrinter& printer) {
-  absl::Status written = printer.Start();
+  absl::Status written;
   v1::CollectionEvent event;
   while (reader.Read(&event)) {
     if (written.ok()) written = printer.Print(event);

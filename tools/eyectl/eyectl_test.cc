@@ -240,7 +240,15 @@ TEST(TaskTest, PrintsRecordsAndTheSummary) {
           .ShortDebugString());
 }
 
-TEST(TaskTest, AnAnswerThatIsNotCompleteIsNoSuccess) {
+TEST(TaskTest, WhatIsMissingFromAnAnswerIsToldLoudly) {
+  const FakeServer server({.task = {Parse<v1::ExecuteTaskResponse>(
+                               "summary { completeness { reasons: 'not root' } }")}});
+  const Ended ended = Ask(server, {"task", "enumerate_processes"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("NOT COMPLETE"), HasSubstr("not root")));
+}
+
+TEST(TaskTest, AMonitorThatDidNotAnswerIsNoSuccess) {
   const FakeServer server(
       {.task = {Parse<v1::ExecuteTaskResponse>(
            "summary { completeness { reasons: 'b is away' } monitors { monitor: 'b' "

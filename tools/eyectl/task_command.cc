@@ -98,11 +98,9 @@ absl::StatusOr<int> TaskCommand::Run(Session& session) {
   EventPrinter printer({.json = json_}, session.style, session.out, session.err);
   const auto reader = stub->ExecuteTask(&context, request_);
   absl::Status written;
-  bool started = false;
   std::optional<v1::TaskSummary> summary;
   v1::ExecuteTaskResponse response;
   while (reader->Read(&response)) {
-    if (written.ok() && !std::exchange(started, true)) written = printer.Start();
     if (written.ok() && response.has_record()) written = printer.Print(response.record());
     if (response.has_summary()) summary = response.summary();
     if (!written.ok()) context.TryCancel();
@@ -115,7 +113,10 @@ absl::StatusOr<int> TaskCommand::Run(Session& session) {
       json_ ? fmt::format("{{\"daemoneye.kind\":\"task_summary\",\"daemoneye.task_summary\":{}}}\n",
                           MessageJson(*summary, false))
             : TaskSummaryText(*summary, session.style)));
-  return summary->completeness().complete() ? 0 : 1;
+  const bool all_answered =
+      std::all_of(summary->monitors().begin(), summary->monitors().end(),
+                  [](const auto& monitor) { return monitor.error().empty(); });
+  return all_answered ? 0 : 1;
 }
 
 }  // namespace daemoneye::eyectl
