@@ -76,6 +76,7 @@ holder=""
 for signal in INT TERM; do
   reset
   # A job of a script ignores SIGINT; one started through env's reset does not.
+  : >"$work/out"
   env --default-signal=INT tools/quickstart >"$work/out" 2>&1 </dev/null &
   pid=$!
   until grep -q streaming "$work/out"; do read -r -t 0.05 <><(:) || true; done

@@ -5,7 +5,7 @@ set -euo pipefail
 dir=$(mktemp -d /tmp/python_client.XXXXXX)
 monitor=
 cleanup() {
-  if [[ -n $monitor ]]; then kill "$monitor" 2>/dev/null && wait "$monitor" || true; fi
+  if [[ -n $monitor ]] && kill "$monitor" 2>/dev/null; then wait "$monitor" || true; fi
   rm -rf "$dir"
 }
 trap cleanup EXIT
