@@ -156,6 +156,11 @@ OptionTable ProcessOptions() {
        .default_text = "auto",
        .doc = "Event sources; auto is the best that this machine and its privileges allow."},
   };
+  // What ScanSource::Reconfigure takes over between two scans; tasks and sources are made once.
+  for (OptionSpec& spec : table.specs) {
+    spec.reloadable = spec.key != "collect_enhanced_metadata" &&
+                      spec.key != "enable_event_driven" && spec.key != "sources";
+  }
   table.checks = {CheckSources};
   return table;
 }
