@@ -1,6 +1,7 @@
 #include "libs/rpc/server.h"
 
 #include <fmt/format.h>
+#include <grpc/grpc.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/impl/server_builder_plugin.h>
@@ -30,6 +31,10 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
                   [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
   }
 };
+
+// Keeps gRPC's library up until the process ends. Taking it down may wait 10 s for a poller of its
+// own, which is there once a socket was full.
+void KeepLibraryUp() { [[maybe_unused]] static const bool is_up = (grpc_init(), true); }
 
 // A listener that is about to be bound. `port` is filled by gRPC.
 struct Listener {
@@ -111,6 +116,7 @@ std::vector<std::string> NamesOf(const std::vector<ServedService>& services) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const std::vector<ServedService>& services,
                                                       CallObserver* observer) {
+  KeepLibraryUp();
   // The built-in health service has no descriptor of its own to be reflected.
   grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::EnableDefaultHealthCheckService(true);
