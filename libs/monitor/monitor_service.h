@@ -34,7 +34,7 @@ struct MonitorServiceOptions {
   // ExecuteTask calls at once.
   size_t max_tasks = 4;
   // Bounds of one StreamEventBatchesResponse.
-  uint32_t max_batch_events = 1024;
+  uint32_t max_batch_events = 256;
   uint32_t max_batch_bytes = 1 << 20;
   // The server's: told, not enforced here.
   uint32_t max_request_bytes = 64 << 10;

@@ -1,6 +1,5 @@
 #include "libs/monitor/opened_stream.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "daemoneye/v1/event.pb.h"
@@ -95,11 +94,7 @@ absl::StatusOr<OpenedStream> OpenStream(MonitorBackend& backend,
     options.from_sequence = 1;
   }
 
-  if (!Follows(request)) {
-    opened.end_position = end_position;
-    v1::SequenceRange& range = *options.filter.mutable_sequence_range();
-    range.set_last(range.has_last() ? std::min(range.last(), end_position) : end_position);
-  }
+  if (!Follows(request)) opened.end_position = end_position;
   const std::optional<uint64_t> from = options.from_sequence;
   ASSIGN_OR_RETURN(opened.subscription, backend.bus().Subscribe(std::move(options)));
   // What is no longer held is the first thing the stream tells, so it counts as looked at.

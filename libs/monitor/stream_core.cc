@@ -33,6 +33,20 @@ std::string HeartbeatControl(uint64_t position) {
   return event.SerializeAsString();
 }
 
+// Leaves out what lies behind `end_position`. (Not a filter's range: that would parse every event.)
+void CutAt(uint64_t end_position, Delivery& delivery) {
+  while (!delivery.spans.empty()) {
+    BatchSpan& span = delivery.spans.back();
+    const uint64_t first = span.batch->first_sequence() + span.first;
+    if (first + span.count - 1 <= end_position) return;
+    if (first <= end_position) {
+      span.count = static_cast<uint32_t>(end_position + 1 - first);
+      return;
+    }
+    delivery.spans.pop_back();
+  }
+}
+
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
 
 }  // namespace
@@ -172,6 +186,7 @@ bool StreamCore::PollLocked(base::Monotonic now) {
   pacer_.Record(looked_at, now);
   // A burst in progress never waits.
   poll_at_ = delivery->caught_up ? now + pacer_.Interval() : now;
+  if (end_position_.has_value()) CutAt(*end_position_, *delivery);
   if (delivery->missed.has_value()) controls_.push_back(MissedControl(*delivery->missed));
   if (delivery->caught_up && !delivery->spans.empty()) ObserveLocked(delivery->spans.back());
   delivery_ = *std::move(delivery);
