@@ -104,12 +104,23 @@ collector::CollectorCallbacks MonitorComponent::MakeCallbacks() {
 }
 
 absl::Status MonitorComponent::Start() {
-  RETURN_IF_ERROR(collector_->Start());
-  collector_->AwaitStarted();
-  return absl::OkStatus();
+  absl::Status started = collector_->Start();
+  if (started.ok()) collector_->AwaitStarted();
+  Settle();
+  return started;
 }
 
-absl::Status MonitorComponent::Stop() { return collector_->Stop(); }
+absl::Status MonitorComponent::Stop() {
+  absl::Status stopped = collector_->Stop();
+  Settle();
+  return stopped;
+}
+
+void MonitorComponent::Settle() {
+  base::MutexLock lock(mu_);
+  has_settled_ = true;
+  settled_.NotifyAll();
+}
 
 bool MonitorComponent::IsReady() const {
   const std::vector<collector::SourceStatus> sources =
@@ -135,7 +146,14 @@ void MonitorComponent::Describe(v1::NegotiateCapabilitiesResponse& response) con
 }
 
 absl::Status MonitorComponent::RefreshState(base::Monotonic deadline) {
-  return collector_->Refresh(deadline);
+  // Who asks while the sources start would else be shown an empty state as if it were the whole,
+  // and what the first observation finds is state, told to nobody later. Start is bounded.
+  const absl::Duration patience = base::Elapsed(context_.clock.MonotonicNow(), deadline);
+  {
+    base::MutexLock lock(mu_);
+    while (!has_settled_) settled_.Wait(mu_);
+  }
+  return collector_->Refresh(context_.clock.MonotonicNow() + patience);
 }
 
 void MonitorComponent::CompleteSnapshot(v1::SnapshotComplete& complete) const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "libs/base/mutex.h"
 #include "libs/collector/collector.h"
 #include "libs/monitor/announcements.h"
 #include "libs/monitor/component_main.h"
@@ -40,8 +41,13 @@ class MonitorComponent final : public Component, private MonitorBackend {
                        v1::TaskSummary& summary) override;
 
   collector::CollectorCallbacks MakeCallbacks();
+  void Settle();
 
   const ComponentContext context_;
+  base::Mutex mu_;
+  base::CondVar settled_;
+  // True once Start or Stop has returned: until then there is no first observation to show.
+  bool has_settled_ GUARDED_BY(mu_) = false;
   Announcements announcements_;
   // Borrowed by sources and tasks, so it goes last.
   std::shared_ptr<void> shared_;
