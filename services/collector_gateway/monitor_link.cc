@@ -73,6 +73,7 @@ bool MonitorLink::VouchesFor(const v1::Origin& origin) const {
 }
 
 void MonitorLink::Run(std::stop_token stop) {
+  stop_ = stop;
   absl::BitGen random;
   absl::Duration backoff = timing_.min_backoff;
   while (!stop.stop_requested()) {
@@ -101,6 +102,7 @@ void MonitorLink::Run(std::stop_token stop) {
 
 absl::Status MonitorLink::RunOnce(std::stop_token stop) {
   MonitorClient client(target_, deps_.credentials);
+  client_ = &client;
   if (const v1::MonitorState s = status().state;
       s != v1::MONITOR_STATE_DUPLICATE && s != v1::MONITOR_STATE_LOOP) {
     SetState(v1::MONITOR_STATE_CONNECTING);
@@ -125,11 +127,16 @@ absl::Status MonitorLink::RunOnce(std::stop_token stop) {
   return Follow(client, stop);
 }
 
-absl::Status MonitorLink::Negotiate(MonitorClient& client, std::stop_token stop) {
+v1::NegotiateCapabilitiesRequest MonitorLink::NegotiationRequest() const {
   v1::NegotiateCapabilitiesRequest request;
   request.set_client_id("collector-gateway");
   request.set_version(deps_.version);
-  ASSIGN_OR_RETURN(monitor_, client.Negotiate(request, timing_.negotiate_timeout, stop));
+  return request;
+}
+
+absl::Status MonitorLink::Negotiate(MonitorClient& client, std::stop_token stop) {
+  ASSIGN_OR_RETURN(monitor_,
+                   client.Negotiate(NegotiationRequest(), timing_.negotiate_timeout, stop));
   if (monitor_.stream_id().empty() || monitor_.stream_id().size() > 64) {
     return absl::InvalidArgumentError("the monitor's negotiation has no usable stream_id");
   }
@@ -299,8 +306,23 @@ absl::Status MonitorLink::OnStreamStarted(const v1::StreamStarted& started) {
       intake_.Begin(status().name(), monitor_.stream_id(), started.first_sequence() - 1);
     }
   }
+  RETURN_IF_ERROR(RefreshCapabilities());
   has_streamed_ = true;
   SetState(v1::MONITOR_STATE_STREAMING);
+  return absl::OkStatus();
+}
+
+absl::Status MonitorLink::RefreshCapabilities() {
+  ASSIGN_OR_RETURN(const v1::NegotiateCapabilitiesResponse now,
+                   client_->Negotiate(NegotiationRequest(), timing_.negotiate_timeout, stop_));
+  if (now.stream_id() != monitor_.stream_id()) {
+    return absl::UnavailableError("the monitor restarted between negotiation and stream");
+  }
+  *monitor_.mutable_granted_caps() = now.granted_caps();
+  *monitor_.mutable_sources() = now.sources();
+  *monitor_.mutable_task_types() = now.task_types();
+  MutexLock lock(mu_);
+  status_.monitor = monitor_;
   return absl::OkStatus();
 }
 

@@ -93,6 +93,7 @@ class MonitorLink {
   void Run(std::stop_token stop);
   // One connection, from dialling to its end; the reason it ended.
   absl::Status RunOnce(std::stop_token stop);
+  v1::NegotiateCapabilitiesRequest NegotiationRequest() const;
   absl::Status Negotiate(MonitorClient& client, std::stop_token stop);
   // Claims the monitor's streams; sets state DUPLICATE or LOOP where it may not be used.
   absl::Status ClaimOrigins();
@@ -103,6 +104,9 @@ class MonitorLink {
   absl::Status Accept(const grpc::ByteBuffer& message);
   absl::Status OnControl(const v1::StreamControl& control);
   absl::Status OnStreamStarted(const v1::StreamStarted& started);
+  // Asks again what the monitor can do: what changed between the negotiation and the stream's start
+  // was told to streams that were open then.
+  absl::Status RefreshCapabilities();
   std::optional<Rejection> CheckOrigin(const v1::Origin& origin);
   bool HasFeature(v1::Feature feature) const;
 
@@ -116,6 +120,8 @@ class MonitorLink {
   const LinkTiming timing_;
 
   // The link's thread alone.
+  MonitorClient* client_ = nullptr;  // of the connection there is
+  std::stop_token stop_;
   v1::NegotiateCapabilitiesResponse monitor_;
   LinkIntake intake_;
   bool is_batched_ = true;
