@@ -158,7 +158,6 @@ absl::Status LinkIntake::TakeSnapshot() {
   if (refused.has_value()) {
     Reject(*refused);
   } else {
-    CountAccepted();
     current().clear_sequence();
     snapshot_.push_back(std::move(current()));
   }

@@ -36,7 +36,8 @@ enum class Rejection {
 constexpr int kRejectionCount = 6;
 std::string_view RejectionName(Rejection reason);
 
-// received = accepted + the sum of rejected.
+// received = accepted + the sum of rejected. A snapshot's events are state, not positions of a log:
+// they are counted only where they are rejected.
 struct LinkCounts {
   uint64_t received = 0;
   uint64_t accepted = 0;

@@ -196,6 +196,7 @@ TEST_F(LinkIntakeTest, SnapshotsAreStateNotPositionsAndAreBounded) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(Log().empty());
   EXPECT_EQ(bus_.statistics().state_entries, 3u);
+  EXPECT_EQ(intake_.counts().accepted, 0u);
 }
 
 TEST_F(LinkIntakeTest, ABrokenClockDoesNotLoseTheEvent) {
