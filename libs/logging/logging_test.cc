@@ -20,13 +20,14 @@ std::atomic<int> allocations = 0;
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: gcc otherwise sees free() of what new returned, and warns.
+[[gnu::noinline]] void* operator new(size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace daemoneye::logging {
 namespace {
