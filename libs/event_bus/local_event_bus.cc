@@ -271,6 +271,7 @@ BusStatistics LocalEventBus::statistics() const {
   statistics.ring_bytes = core_.ring.bytes();
   statistics.ring_events = core_.ring.events();
   for (const LocalSubscription* subscription : core_.subscriptions) {
+    subscription->AssertLocked();
     statistics.subscribers.push_back(subscription->StatisticsLocked());
   }
   return statistics;

@@ -36,6 +36,7 @@ absl::StatusOr<std::unique_ptr<LocalSubscription>> LocalSubscription::Create(
   std::unique_ptr<LocalSubscription> subscription(
       new LocalSubscription(core, std::move(selector), std::move(options)));
   base::MutexLock lock(core.mu);
+  subscription->AssertLocked();
   if (core.subscriptions.size() >= max_subscribers) {
     return absl::ResourceExhaustedError(
         fmt::format("no more than {} subscribers", max_subscribers));
@@ -73,15 +74,14 @@ LocalSubscription::~LocalSubscription() {
 }
 
 void LocalSubscription::BeginLocked(std::optional<uint64_t> from_sequence) {
-  const EventRing& ring = core_.ring;
-  first_sequence_ = from_sequence.value_or(ring.next_sequence());
-  position_ = std::max(first_sequence_, ring.oldest_sequence());
-  batch_id_ = ring.FindBatch(position_);
-  passed_by_ = ring.CountBefore(position_);
+  first_sequence_ = from_sequence.value_or(core_.ring.next_sequence());
+  position_ = std::max(first_sequence_, core_.ring.oldest_sequence());
+  batch_id_ = core_.ring.FindBatch(position_);
+  passed_by_ = core_.ring.CountBefore(position_);
   if (first_sequence_ == position_) return;
   // What fell out before this subscriber came: told as a notice, never a reason to disconnect.
   std::optional<uint64_t> count;
-  if (first_sequence_ == 1) count = CountOf(selector_.possible(), ring.evicted(), {});
+  if (first_sequence_ == 1) count = CountOf(selector_.possible(), core_.ring.evicted(), {});
   if (count == 0) {
     filtered_ += position_ - first_sequence_;
     return;
@@ -94,15 +94,14 @@ absl::Status LocalSubscription::CatchUpLocked(std::optional<MissedRange>& missed
   RETURN_IF_ERROR(failure_);
   missed = std::move(initial_gap_);
   initial_gap_.reset();
-  const EventRing& ring = core_.ring;
-  const uint64_t oldest = ring.oldest_sequence();
+  const uint64_t oldest = core_.ring.oldest_sequence();
   if (position_ >= oldest) return absl::OkStatus();
   const MissedRange range{position_, oldest - 1,
-                          CountOf(selector_.possible(), ring.evicted(), passed_by_)};
+                          CountOf(selector_.possible(), core_.ring.evicted(), passed_by_)};
   const uint64_t lost = oldest - position_;
-  passed_by_ = ring.evicted();
+  passed_by_ = core_.ring.evicted();
   position_ = oldest;
-  batch_id_ = ring.first_batch_id();
+  batch_id_ = core_.ring.first_batch_id();
   if (range.count == 0) {
     // Nothing among them could have passed: as good as read.
     filtered_ += lost;

@@ -33,6 +33,8 @@ class LocalSubscription final : public Subscription {
   SubscriberStatistics statistics() const override;
 
   SubscriberStatistics StatisticsLocked() const REQUIRES(core_.mu);
+  // Tells Clang's analysis that the bus's lock, which the caller holds, is this one's too.
+  void AssertLocked() const ASSERT_EXCLUSIVE_LOCK(core_.mu) {}
   // Classes that are worth a wake-up, and the wake-up.
   const ClassMask& possible() const { return selector_.possible(); }
   const std::shared_ptr<WakeUp>& wake_up() const { return wake_up_; }
