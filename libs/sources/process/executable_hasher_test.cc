@@ -24,7 +24,8 @@ class TellingClock final : public base::Clock {
     if (on_asked) on_asked();
     return clock_.MonotonicNow();
   }
-  bool WaitUntil(base::CondVar& cv, base::Mutex& mu, base::Monotonic deadline) override {
+  bool WaitUntil(base::CondVar& cv, base::Mutex& mu, base::Monotonic deadline) override
+      REQUIRES(mu) {
     return clock_.WaitUntil(cv, mu, deadline);
   }
   void Advance(absl::Duration d) { clock_.Advance(d); }
