@@ -77,6 +77,8 @@ class LinkIntake {
 
   // Goes on with the log `stream_id` of `monitor` behind `position`; 0 is its beginning.
   void Begin(std::string monitor, std::string stream_id, uint64_t position);
+  // A snapshot follows; its bound counts from here.
+  void BeginSnapshot() { snapshot_events_ = 0; }
 
   // The bytes of one StreamEventBatchesResponse. Not OK: the link must be closed, for the reason
   // given.

@@ -120,7 +120,11 @@ absl::Status MonitorLink::RunOnce(std::stop_token stop) {
     // on.
     const uint64_t oldest = std::max<uint64_t>(monitor_.oldest_sequence(), 1);
     intake_.Begin(status().name(), monitor_.stream_id(), oldest - 1);
-    if (HasFeature(v1::FEATURE_SNAPSHOT)) RETURN_IF_ERROR(TakeSnapshot(client, stop));
+  }
+  if ((is_new_log || IsGateway()) && HasFeature(v1::FEATURE_SNAPSHOT)) {
+    RETURN_IF_ERROR(TakeSnapshot(client, stop));
+  }
+  if (is_new_log) {
     if (!known_stream_id_.empty()) deps_.bus.DropState(known_stream_id_);
     known_stream_id_ = monitor_.stream_id();
   }
@@ -174,6 +178,23 @@ absl::Status MonitorLink::ClaimOrigins() {
 }
 
 absl::Status MonitorLink::TakeSnapshot(MonitorClient& client, std::stop_token stop) {
+  std::set<std::string> before = std::exchange(state_origins_, {});
+  is_snapshot_due_ = false;
+  intake_.BeginSnapshot();
+  const absl::Status status = ReadSnapshot(client, stop);
+  if (!status.ok()) {
+    state_origins_.merge(before);
+    return status;
+  }
+  for (const std::string& stream_id : before) {
+    if (state_origins_.contains(stream_id)) continue;
+    // What another link serves by now is that link's.
+    if (deps_.registry.Holder(stream_id).value_or(id_) == id_) deps_.bus.DropState(stream_id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MonitorLink::ReadSnapshot(MonitorClient& client, std::stop_token stop) {
   v1::StreamEventsRequest request;
   *request.mutable_filter() = EverythingFilter();
   request.set_include_snapshot(true);
@@ -229,6 +250,7 @@ absl::Status MonitorLink::Follow(MonitorClient& client, std::stop_token stop) {
     const absl::Status accepted = Accept(**message);
     PublishCounts();
     RETURN_IF_ERROR(accepted);
+    if (is_snapshot_due_) RETURN_IF_ERROR(TakeSnapshot(client, stop));
   }
 }
 
@@ -269,9 +291,10 @@ absl::Status MonitorLink::OnControl(const v1::StreamControl& control) {
     }
     case v1::StreamControl::kPublisher:
       // Only a gateway speaks for others.
-      if (!monitor_.via().empty()) deps_.registry.Claim(id_, control.publisher());
+      if (IsGateway()) deps_.registry.Claim(id_, control.publisher());
       return absl::OkStatus();
     case v1::StreamControl::kCapabilitiesChanged: {
+      is_snapshot_due_ = IsGateway() && HasFeature(v1::FEATURE_SNAPSHOT);
       MutexLock lock(mu_);
       *status_.monitor.mutable_granted_caps() = control.capabilities_changed().caps();
       monitor_ = status_.monitor;
@@ -331,13 +354,14 @@ std::optional<Rejection> MonitorLink::CheckOrigin(const v1::Origin& origin) {
     last_origin_ = deps_.registry.Find(id_, origin.stream_id());
   }
   if (last_origin_ == nullptr) {
-    return deps_.registry.Holder(origin.stream_id()).has_value() && !monitor_.via().empty()
+    return deps_.registry.Holder(origin.stream_id()).has_value() && IsGateway()
                ? Rejection::kDuplicateOrigin
                : Rejection::kForgedOrigin;
   }
   if (last_origin_->monitor() != origin.monitor() || last_origin_->host() != origin.host()) {
     return Rejection::kForgedOrigin;
   }
+  if (is_snapshot_open_) state_origins_.insert(origin.stream_id());
   return std::nullopt;
 }
 

@@ -97,7 +97,9 @@ class MonitorLink {
   absl::Status Negotiate(MonitorClient& client, std::stop_token stop);
   // Claims the monitor's streams; sets state DUPLICATE or LOOP where it may not be used.
   absl::Status ClaimOrigins();
+  // Takes over the state there is behind the link, and drops what is no longer part of it.
   absl::Status TakeSnapshot(MonitorClient& client, std::stop_token stop);
+  absl::Status ReadSnapshot(MonitorClient& client, std::stop_token stop);
   absl::Status Follow(MonitorClient& client, std::stop_token stop);
   std::unique_ptr<ByteStream> Open(MonitorClient& client, const v1::StreamEventsRequest& request,
                                    std::stop_token stop);
@@ -109,6 +111,7 @@ class MonitorLink {
   absl::Status RefreshCapabilities();
   std::optional<Rejection> CheckOrigin(const v1::Origin& origin);
   bool HasFeature(v1::Feature feature) const;
+  bool IsGateway() const { return !monitor_.via().empty(); }
 
   void SetState(v1::MonitorState state, absl::Status reason = absl::OkStatus());
   void PublishCounts();
@@ -127,6 +130,9 @@ class MonitorLink {
   bool is_batched_ = true;
   bool is_snapshot_open_ = false;
   bool snapshot_completed_ = false;
+  // A gateway's monitors came, went or began new logs: that is state there, told by no event.
+  bool is_snapshot_due_ = false;
+  std::set<std::string> state_origins_;  // the logs that the last snapshot showed
   bool has_streamed_ = false;
   std::string known_stream_id_;  // whose state and position the gateway holds
   std::shared_ptr<const v1::Publisher> last_origin_;

@@ -5,6 +5,7 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "absl/time/clock.h"
@@ -281,6 +282,31 @@ TEST_F(GatewayTest, TwoHopsLeaveTheOriginAlone) {
   const auto negotiated = Client(top->address()).Negotiate();
   ASSERT_TRUE(negotiated.ok());
   EXPECT_EQ(negotiated->via_size(), 2) << negotiated->ShortDebugString();
+}
+
+TEST_F(GatewayTest, AGatewayAboveShowsTheMonitorsOfNowWhateverCameFirst) {
+  const auto top = StartGateway("t", directory_.Socket("m"));
+  const auto middle = StartGateway("m", monitor_);
+  top->Ready();
+  for (int run = 0; run < 2; ++run) {
+    const auto procmond = StartProcmond(monitor_);
+    ASSERT_TRUE(middle->AwaitLine({"monitor link", "state=STREAMING"}).has_value());
+    const auto log = Client(procmond->address()).Negotiate();
+    ASSERT_TRUE(log.ok());
+    // Told in streams as they are; the one above takes the new state over when it hears of it.
+    EventStream stream = Client(top->address()).StreamEvents({});
+    TestChild child(TestChild::ProgramPath());
+    stream.Until([&](const v1::CollectionEvent& event) {
+      return event.process().pid() == static_cast<uint32_t>(child.pid());
+    });
+    EventStream above = Client(top->address()).StreamEvents(SnapshotOnly());
+    std::map<std::string, int> counts;
+    for (const v1::CollectionEvent& event : above.Rest()) {
+      if (event.has_process()) ++counts[event.origin().stream_id()];
+    }
+    EXPECT_EQ(counts.size(), 1u) << "nothing is left of the log before";
+    EXPECT_GT(counts[log->stream_id()], 5);
+  }
 }
 
 TEST_F(GatewayTest, GatewaysInACircleSayLoopAndGoOn) {

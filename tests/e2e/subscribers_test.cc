@@ -158,6 +158,22 @@ TEST_F(SubscribersTest, OnesThatNeverReadCostTheOthersNothingAndAreTold) {
   EXPECT_EQ(impatient.Finish().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST_F(SubscribersTest, OneThatNeverReadsDoesNotHoldUpTheEnd) {
+  const auto procmond = StartProcmond(SmallRing());
+  v1::StreamEventsRequest with_snapshot = Everything("stalled");
+  with_snapshot.set_include_snapshot(true);
+  std::vector<EventStream> stalled;
+  for (int i = 0; i < 5; ++i) {
+    stalled.push_back(Client(procmond->address()).StreamEvents(with_snapshot));
+    ASSERT_TRUE(stalled.back().Next().has_value());
+  }
+  const absl::Duration took = procmond->Terminate();
+  if (!testing_support::IsInstrumented()) {
+    EXPECT_LE(took, absl::Seconds(1));
+  }
+  for (EventStream& stream : stalled) EXPECT_FALSE(stream.Finish().ok());
+}
+
 // What a client gets that comes back, at either hop.
 void ExpectResumes(const Server& server) {
   const Client client(server.address());
