@@ -50,7 +50,9 @@ ServerProcess::~ServerProcess() {
   ::close(output_);
 }
 
-void ServerProcess::Signal(int number) const { ::kill(pid_, number); }
+void ServerProcess::Signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);  // -1 would be every process there is
+}
 
 bool ServerProcess::AwaitOutput(const std::string& text) {
   while (read_.find(text) == std::string::npos) {

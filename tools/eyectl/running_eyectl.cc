@@ -58,7 +58,9 @@ std::string RunningEyectl::ReadLine() {
   return std::exchange(read_, "");
 }
 
-void RunningEyectl::Signal(int signal) const { ::kill(pid_, signal); }
+void RunningEyectl::Signal(int signal) const {
+  if (pid_ > 0) ::kill(pid_, signal);  // -1 would be every process there is
+}
 
 void RunningEyectl::CloseOutput() { out_.Reset(); }
 
