@@ -92,7 +92,7 @@ void LocalSubscription::BeginLocked(std::optional<uint64_t> from_sequence) {
 
 absl::Status LocalSubscription::CatchUpLocked(std::optional<MissedRange>& missed) {
   RETURN_IF_ERROR(failure_);
-  missed = std::move(initial_gap_);
+  missed = initial_gap_;
   initial_gap_.reset();
   const uint64_t oldest = core_.ring.oldest_sequence();
   if (position_ >= oldest) return absl::OkStatus();
