@@ -6,7 +6,7 @@
 # Changed since: $DAEMONEYE_TIDY_BASE, else the merge base with origin/main, else nothing is known.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-limit_seconds=${DAEMONEYE_TIDY_SECONDS:-600}
+limit_seconds=${DAEMONEYE_TIDY_SECONDS:-300}
 
 newest_first() { # the .cc files, last committed first; tests behind all others
   git log --format= --name-only -- '*.cc' | awk '!seen[$0]++' |
