@@ -67,6 +67,13 @@ TEST_F(OperableTest, SigtermEndsWithZeroWithinASecondWithStreamsOpenAndAScrapeJu
   }
 }
 
+TEST_F(OperableTest, SigtermEndsAServerThatIsStillStarting) {
+  for (const char* program : {kProcmond, kGateway}) {
+    Server server(program, directory_.Socket("s"), {});  // it listens, and no more is known
+    EXPECT_LE(server.Terminate(), StopBound());
+  }
+}
+
 TEST_F(OperableTest, SigintEndsItAsWell) {
   const auto procmond = Start(kProcmond, {});
   procmond->Signal(SIGINT);
