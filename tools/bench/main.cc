@@ -3,6 +3,8 @@
 //
 //   tools/bench/run [--quick] [--rows=scan,bus,stream,hops,server] [--watch_seconds=60]
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -31,6 +33,10 @@ int Usage(std::string_view wrong) {
 
 int main(int argc, char** argv) {
   using namespace daemoneye::bench;
+  // A server of a measurement ends with it, however it ends.
+  if (argc == 4 && std::string_view(argv[1]).starts_with("--role=")) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
   if (argc == 4 && std::string_view(argv[1]) == "--role=ring") {
     ServeRing(argv[2], std::strtoul(argv[3], nullptr, 10));
   }
