@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view kMonitor = "daemoneye.v1.MonitorService";
 constexpr std::string_view kGateway = "daemoneye.v1.GatewayService";
+constexpr std::string_view kTrigger = "daemoneye.v1.TriggerService";
+constexpr std::string_view kAlert = "daemoneye.v1.AlertService";
 constexpr std::string_view kHealth = "grpc.health.v1.Health";
 constexpr std::string_view kReflection = "grpc.reflection.v1alpha.ServerReflection";
 
@@ -21,6 +23,19 @@ constexpr MethodAccess kMethods[] = {
     {kMonitor, "ExecuteTask", Role::kViewer},
     {kMonitor, "GetStatus", Role::kViewer},
     {kGateway, "ListMonitors", Role::kViewer},
+    {kGateway, "Query", Role::kViewer},
+    {kGateway, "DescribeTables", Role::kViewer},
+    {kTrigger, "CreateTrigger", Role::kOperator},
+    {kTrigger, "GetTrigger", Role::kViewer},
+    {kTrigger, "ListTriggers", Role::kViewer},
+    {kTrigger, "UpdateTrigger", Role::kOperator},
+    {kTrigger, "DeleteTrigger", Role::kOperator},
+    {kTrigger, "ValidateTrigger", Role::kViewer},
+    {kTrigger, "BackTestTrigger", Role::kViewer},
+    {kTrigger, "GetTriggerStatistics", Role::kViewer},
+    {kAlert, "StreamAlerts", Role::kViewer},
+    {kAlert, "ListAlerts", Role::kViewer},
+    {kAlert, "AcknowledgeAlert", Role::kOperator},
     {kHealth, "Check", Role::kViewer},
     {kHealth, "Watch", Role::kViewer},
     {kReflection, "ServerReflectionInfo", Role::kViewer},
