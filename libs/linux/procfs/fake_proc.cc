@@ -20,11 +20,12 @@ void Require(bool is_done, std::string_view what, const fs::path& path) {
 }
 
 std::string StatText(const FakeProcess& p) {
+  const int code = p.is_in_exec ? 0 : 1;
   return fmt::format(
       "{} ({}) {} {} {} {} {} -1 {} 0 0 0 0 {} {} 0 0 20 0 1 0 {} 1000000 {} 18446744073709551615 "
-      "0 0 {} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 {}\n",
+      "{} {} {} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 {}\n",
       p.pid, p.comm, p.state, p.ppid, p.pid, p.pid, p.tty_nr, p.flags, p.utime_ticks, p.stime_ticks,
-      p.start_ticks, p.rss_pages, p.start_stack, p.exit_code);
+      p.start_ticks, p.is_in_exec ? 0 : p.rss_pages, code, code, p.start_stack, p.exit_code);
 }
 
 std::string StatusText(const FakeProcess& p) {
@@ -62,7 +63,7 @@ void FakeProc::Put(const FakeProcess& process) {
   const std::string dir = std::to_string(process.pid);
   WriteFile(dir + "/stat", StatText(process));
   WriteFile(dir + "/status", StatusText(process));
-  WriteFile(dir + "/cmdline", process.cmdline);
+  WriteFile(dir + "/cmdline", process.is_in_exec ? "" : process.cmdline);
   WriteFile(dir + "/cgroup", process.cgroup);
   WriteFile(dir + "/loginuid", std::to_string(process.login_uid));
   WriteLink(dir + "/root", "/");

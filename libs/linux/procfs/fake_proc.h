@@ -24,8 +24,11 @@ struct FakeProcess {
   uint64_t stime_ticks = 0;
   uint64_t start_ticks = 0;
   uint64_t rss_pages = 100;
-  // An exec moves it.
+  // An exec moves it. 0: as for who may not trace the process.
   uint64_t start_stack = 0;
+  // In the middle of an exec: its image laid out nowhere, and its command line is empty whatever
+  // `cmdline` is.
+  bool is_in_exec = false;
   int exit_code = 0;
   uint32_t uid = 0;
   // Raw, with the NULs.

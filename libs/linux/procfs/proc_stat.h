@@ -35,9 +35,10 @@ struct ProcStat {
   // Exact to the page on 6.2 and later; before, off by up to 64 pages a thread.
   uint64_t rss_bytes = 0;
   // Where exec put the image, its stack, its data and its heap: with address space randomisation
-  // elsewhere each time. 0 (start_code and end_code: 1) for who may not trace the process.
-  uint64_t start_code = 0;
-  uint64_t end_code = 0;
+  // elsewhere each time. 0 (start_code and end_code: 1) for who may not trace the process. The
+  // code's are 0 in the middle of an exec: see lacks_layout().
+  uint64_t start_code = 1;
+  uint64_t end_code = 1;
   uint64_t start_stack = 0;
   uint64_t start_data = 0;
   uint64_t start_brk = 0;
@@ -48,6 +49,13 @@ struct ProcStat {
   bool is_kernel_thread() const { return (flags & 0x00200000u) != 0; }
   // Dead, and not yet reaped: it has no command line and no executable any more.
   bool is_zombie() const { return state == 'Z' || state == 'X'; }
+  // It has memory, we may trace it, and nothing is said of where its image lies: begin_new_exec
+  // (fs/exec.c) gave it the new memory, name and executable, and load_elf_binary (fs/binfmt_elf.c)
+  // has not yet laid the image out. A kernel that never tells looks the same.
+  bool lacks_layout() const {
+    return !is_kernel_thread() && !is_zombie() && vsize_bytes != 0 && start_code == 0 &&
+           end_code == 0;
+  }
 };
 
 }  // namespace daemoneye::procfs

@@ -5,7 +5,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace {
 
@@ -13,6 +15,12 @@ bool Cover(const char* directory) {
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          ::mount("none", directory, "tmpfs", 0, nullptr) == 0;
+}
+
+// Runs `other` with one exec less to do, and this program as what is to follow it.
+void ExecAnother(const char* self, int execs, const char* other) {
+  const std::string rest = "execs=" + std::to_string(execs - 1);
+  ::execl(other, other, rest.c_str(), self, nullptr);
 }
 
 }  // namespace
@@ -24,6 +32,11 @@ int main(int argc, char** argv) {
     if (std::strncmp(argv[i], "proc=", 5) == 0 &&
         ::mount("proc", argv[i] + 5, "proc", 0, nullptr) != 0) {
       return 1;
+    }
+    // "execs=N OTHER": N execs, of OTHER and this program in turn.
+    if (std::strncmp(argv[i], "execs=", 6) == 0 && i + 1 < argc) {
+      const int execs = std::atoi(argv[i] + 6);
+      if (execs > 0) ExecAnother(argv[0], execs, argv[i + 1]);
     }
     // From here on an empty directory covers this one, for itself alone.
     if (std::strncmp(argv[i], "cover=", 6) == 0 && !Cover(argv[i] + 6)) return 1;

@@ -15,6 +15,8 @@
 
 namespace daemoneye::process {
 
+inline constexpr uint64_t kLayoutInExec = 1;
+
 inline constexpr uint32_t kUnset = ~uint32_t{0};
 
 // The file that a process runs.
@@ -45,7 +47,8 @@ struct ProcessRecord {
   uint64_t rss_bytes = 0;
   float cpu_percent = -1;  // negative: not known yet
 
-  // Fingerprint of where exec(2) put the image into memory; 0: not visible. A new exec moves it.
+  // Fingerprint of where exec(2) put the image into memory; 0: not visible; kLayoutInExec: nowhere
+  // yet. A new exec moves it.
   uint64_t layout = 0;
   ImageIdentity image;
   uint32_t exec_count = 0;
@@ -83,6 +86,8 @@ struct ProcessRecord {
   bool is_unannounced : 1 = false;
   // Hashing it is wanted and could not be asked for yet.
   bool is_hash_wanted : 1 = false;
+  // Read in the middle of an exec: what it says may be of either image, or of none.
+  bool is_in_exec : 1 = false;
   // The link of its image says "(deleted)".
   bool is_deleted : 1 = false;
 

@@ -41,14 +41,24 @@ absl::Status ProcessScanner::Scan(const std::stop_token& stop, collector::EventS
         .mutable_process()
         ->set_reconciled(true);
   }
-  for (const pid_t pid : chosen_) {
-    if (stop.stop_requested()) return absl::CancelledError("stopped in the middle of a scan");
-    RETURN_IF_ERROR(Visit(static_cast<uint32_t>(pid), sink));
-  }
+  RETURN_IF_ERROR(VisitChosen(stop, sink));
   EmitStopsOfMissing();
   RETURN_IF_ERROR(output_.Flush(sink));
   NoteShed();
   End(begin, sink);
+  return absl::OkStatus();
+}
+
+absl::Status ProcessScanner::VisitChosen(const std::stop_token& stop, collector::EventSink& sink) {
+  in_exec_.clear();
+  for (const pid_t pid : chosen_) {
+    if (stop.stop_requested()) return absl::CancelledError("stopped in the middle of a scan");
+    RETURN_IF_ERROR(Visit(static_cast<uint32_t>(pid), Look::kFirst, sink));
+  }
+  // An exec is over sooner than a scan: a second look finds nearly all of them done.
+  for (const uint32_t pid : std::exchange(in_exec_, {})) {
+    RETURN_IF_ERROR(Visit(pid, Look::kLast, sink));
+  }
   return absl::OkStatus();
 }
 
@@ -89,7 +99,7 @@ void ProcessScanner::Choose() {
   }
 }
 
-absl::Status ProcessScanner::Visit(uint32_t pid, collector::EventSink& sink) {
+absl::Status ProcessScanner::Visit(uint32_t pid, Look look, collector::EventSink& sink) {
   const auto stat = reader_.ReadStat(pid);
   ProcessTable::Entry* entry = table_.Find(pid);
   if (!stat.ok()) {
@@ -104,7 +114,7 @@ absl::Status ProcessScanner::Visit(uint32_t pid, collector::EventSink& sink) {
     entry = nullptr;
   }
   if (entry == nullptr) {
-    VisitNew(pid, *stat, sink);
+    VisitNew(*stat, look, sink);
   } else if (entry->record != nullptr) {
     VisitKnown(*stat, *entry->record, sink);
   } else if (table_.HasRoom()) {
@@ -113,12 +123,15 @@ absl::Status ProcessScanner::Visit(uint32_t pid, collector::EventSink& sink) {
   return output_.FlushIfFull(sink);
 }
 
-void ProcessScanner::VisitNew(uint32_t pid, const procfs::ProcStat& stat,
-                              collector::EventSink& sink) {
+void ProcessScanner::VisitNew(const procfs::ProcStat& stat, Look look, collector::EventSink& sink) {
   auto record = std::make_unique<ProcessRecord>();
   reader_.ReadNew(stat, config_.collect_enhanced_metadata, *record);
+  if (record->is_in_exec && look == Look::kFirst) {
+    in_exec_.push_back(record->pid);
+    return;
+  }
   record->first_scan = scan_;
-  record->is_own = own_.Contains(pid, stat.start_ticks);
+  record->is_own = own_.Contains(record->pid, record->start_ticks);
   RequestHash(*record);
   if (record->are_details_missing) ++statistics_.vanished;
   const bool has_image = !record->is_kernel_thread && !record->is_zombie;
@@ -131,7 +144,8 @@ void ProcessScanner::VisitNew(uint32_t pid, const procfs::ProcStat& stat,
   event::Event& event =
       builder_.Add(*entry.record, is_start ? v1::PROCESS_ACTION_START : v1::PROCESS_ACTION_SNAPSHOT,
                    output_.events());
-  event.mutable_process()->set_first_image(true);
+  // The EXEC that ends it shows the image.
+  if (!entry.record->is_in_exec) event.mutable_process()->set_first_image(true);
   EmitSuspicions(nullptr, *entry.record);
   statistics_.evicted += table_.Evict();
 }
@@ -154,6 +168,11 @@ void ProcessScanner::VisitKnown(const procfs::ProcStat& stat, ProcessRecord& rec
   previous.executable = previous_executable_;
   const bool is_enhanced = config_.collect_enhanced_metadata;
   const auto updated = reader_.Update(stat, is_enhanced, record);
+  if (absl::IsUnavailable(updated.status())) {
+    in_exec_.push_back(record.pid);
+    table_.Resized(old_bytes, record.byte_size());
+    return;
+  }
   if (!updated.ok()) {
     ++(absl::IsNotFound(updated.status()) ? statistics_.vanished : statistics_.unreadable);
     table_.Resized(old_bytes, record.byte_size());

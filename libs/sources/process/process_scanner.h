@@ -55,8 +55,11 @@ class ProcessScanner {
  private:
   absl::Status Begin();
   void Choose();
-  absl::Status Visit(uint32_t pid, collector::EventSink& sink);
-  void VisitNew(uint32_t pid, const procfs::ProcStat& stat, collector::EventSink& sink);
+  enum class Look { kFirst, kLast };
+
+  absl::Status VisitChosen(const std::stop_token& stop, collector::EventSink& sink);
+  absl::Status Visit(uint32_t pid, Look look, collector::EventSink& sink);
+  void VisitNew(const procfs::ProcStat& stat, Look look, collector::EventSink& sink);
   void VisitKnown(const procfs::ProcStat& stat, ProcessRecord& record, collector::EventSink& sink);
   void Restore(const procfs::ProcStat& stat, ProcessTable::Entry& entry);
   void EmitChange(Change changes, ProcessRecord& record, collector::EventSink& sink);
@@ -87,6 +90,8 @@ class ProcessScanner {
   // The part of pids_ that this scan reads, and the last pid of the one before.
   std::vector<pid_t> chosen_;
   pid_t last_pid_ = 0;
+  // Those that this scan met in the middle of an exec.
+  std::vector<uint32_t> in_exec_;
   std::string previous_executable_;
   std::vector<std::pair<uint32_t, uint64_t>> missing_;
   uint64_t reported_evicted_ = 0;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -113,48 +114,93 @@ TEST_F(ProcessScannerKernelTest, SeesAChildStartAndStop) {
   EXPECT_EQ(stop.executable_path(), start.executable_path());
 }
 
-// A child that runs `path` in its place when told to.
+// A child that runs TestChild's program in its place when told to.
 class ExecChild {
  public:
-  explicit ExecChild(const char* path) {
-    int pipe[2];
-    EXPECT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  explicit ExecChild(const std::string& path, const std::vector<std::string>& arguments = {}) {
+    int go[2];
+    int ready[2];
+    EXPECT_EQ(::pipe2(go, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
       char byte;
-      static_cast<void>(!::read(pipe[0], &byte, 1));
-      ::execl(path, path, "1000", nullptr);
+      static_cast<void>(!::read(go[0], &byte, 1));
+      ::dup2(go[0], STDIN_FILENO);
+      ::dup2(ready[1], STDOUT_FILENO);
+      ::execv(path.c_str(), argv.data());
       ::_exit(127);
     }
-    ::close(pipe[0]);
-    go_.Reset(pipe[1]);
+    ::close(go[0]);
+    ::close(ready[1]);
+    go_.Reset(go[1]);
+    ready_.Reset(ready[0]);
   }
   ~ExecChild() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
   pid_t pid() const { return pid_; }
-  // Returns when the new image runs.
-  void Exec(const std::string& name) {
-    EXPECT_EQ(::write(go_.get(), "g", 1), 1);
-    const std::string link = "/proc/" + std::to_string(pid_) + "/exe";
-    while (std::filesystem::read_symlink(link).filename() != name) ::sched_yield();
+  void Exec() { EXPECT_EQ(::write(go_.get(), "g", 1), 1); }
+  // Returns when the new image says that it runs: nothing of exec is under way any more.
+  void AwaitReady() {
+    char byte = 0;
+    EXPECT_EQ(::read(ready_.get(), &byte, 1), 1);
+  }
+  bool IsReady() {
+    pollfd ready = {.fd = ready_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ready, 1, 0) != 0;
   }
 
  private:
   pid_t pid_;
   base::UniqueFd go_;
+  base::UniqueFd ready_;
 };
 
 TEST_F(ProcessScannerKernelTest, SeesAnExecBetweenTwoScans) {
-  ExecChild child("/usr/bin/sleep");
+  const std::string path = std::filesystem::canonical(TestChild::ProgramPath());
+  ExecChild child(path, {"1000"});
   const v1::ProcessEvent before = ScanForOne(child.pid(), v1::PROCESS_ACTION_SNAPSHOT);
-  child.Exec("sleep");
+  child.Exec();
+  child.AwaitReady();
   const v1::ProcessEvent exec = ScanForOne(child.pid(), v1::PROCESS_ACTION_EXEC);
   EXPECT_EQ(exec.process_key(), before.process_key());
   EXPECT_EQ(exec.exec_count(), 1u);
-  EXPECT_EQ(exec.executable_path(), "/usr/bin/sleep");
-  EXPECT_THAT(exec.command_line(), ElementsAre("/usr/bin/sleep", "1000"));
+  EXPECT_EQ(exec.executable_path(), path);
+  EXPECT_THAT(exec.command_line(), ElementsAre(path, "1000"));
+  EXPECT_GT(exec.memory_usage_bytes(), 0u);
+  EXPECT_THAT(ScanFor(child.pid()), IsEmpty());
+}
+
+TEST_F(ProcessScannerKernelTest, NeverMixesTwoImagesOfAProcessThatExecsAllTheTime) {
+  const std::string first = directory_ / "first";
+  const std::string second = directory_ / "second";
+  TestChild::CopyProgram(first);
+  TestChild::CopyProgram(second);
+  ExecChild child(first, {"execs=2000", second});
+  ScanForOne(child.pid(), v1::PROCESS_ACTION_SNAPSHOT);
+  child.Exec();
+  int seen = 0;
+  std::vector<v1::CollectionEvent> events;
+  for (bool is_last = false; !is_last;) {
+    is_last = child.IsReady();
+    events = ScanFor(child.pid());
+    for (const v1::CollectionEvent& event : events) {
+      const v1::ProcessEvent& exec = event.process();
+      ++seen;
+      EXPECT_EQ(exec.action(), v1::PROCESS_ACTION_EXEC) << event.DebugString();
+      ASSERT_EQ(exec.command_line_size(), 3) << event.DebugString();
+      EXPECT_EQ(exec.executable_path(), exec.command_line(0));
+      EXPECT_EQ("/" + exec.name(), exec.command_line(0).substr(directory_.string().size()));
+    }
+  }
+  EXPECT_GT(seen, 1);
+  ScanFor(child.pid());
   EXPECT_THAT(ScanFor(child.pid()), IsEmpty());
 }
 

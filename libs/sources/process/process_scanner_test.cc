@@ -103,6 +103,79 @@ TEST_F(ProcessScannerTest, TellsExecByTheMovedMemoryAndKeepsTheKey) {
   EXPECT_THAT(exec.command_line(), ElementsAre("ls", "-l"));
 }
 
+TEST_F(ProcessScannerTest, TellsAnExecOnlyOnceItIsOver) {
+  auto process = Process(42, "sh");
+  proc_.Put(process);
+  Scan();
+  sink_.Take();
+  process.comm = "ls";
+  process.exe = "/usr/bin/ls";
+  process.cmdline = std::string("ls\0-l\0", 6);
+  process.start_stack += 4096;
+  process.is_in_exec = true;
+  proc_.Put(process);
+  EXPECT_THAT(ScanTexts(), IsEmpty());
+  EXPECT_THAT(ScanTexts(), IsEmpty()) << "however long it takes";
+  EXPECT_EQ(scanner_->statistics().unreadable, 0u);
+  process.is_in_exec = false;
+  proc_.Put(process);
+  const auto events = ScanEvents();
+  ASSERT_THAT(events, SizeIs(1));
+  const v1::ProcessEvent& exec = events[0].process();
+  EXPECT_EQ(exec.action(), v1::PROCESS_ACTION_EXEC);
+  EXPECT_EQ(exec.exec_count(), 1u);
+  EXPECT_TRUE(exec.first_image());
+  EXPECT_EQ(exec.name(), "ls");
+  EXPECT_EQ(exec.executable_path(), "/usr/bin/ls");
+  EXPECT_THAT(exec.command_line(), ElementsAre("ls", "-l"));
+  EXPECT_GT(exec.memory_usage_bytes(), 0u);
+  EXPECT_THAT(ScanTexts(), IsEmpty());
+}
+
+TEST_F(ProcessScannerTest, ANewProcessInTheMiddleOfAnExecIsAStartAndThenThatExec) {
+  Scan();
+  auto process = Process(42, "ls", absl::ZeroDuration());
+  process.is_in_exec = true;
+  proc_.Put(process);
+  auto events = ScanEvents();
+  ASSERT_THAT(events, SizeIs(1)) << "it may end before the next scan";
+  EXPECT_EQ(events[0].process().action(), v1::PROCESS_ACTION_START);
+  EXPECT_FALSE(events[0].process().first_image());
+  EXPECT_THAT(ScanTexts(), IsEmpty());
+  process.is_in_exec = false;
+  proc_.Put(process);
+  events = ScanEvents();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].process().action(), v1::PROCESS_ACTION_EXEC);
+  EXPECT_TRUE(events[0].process().first_image());
+  EXPECT_THAT(events[0].process().command_line(), ElementsAre("fake"));
+  EXPECT_THAT(ScanTexts(), IsEmpty());
+}
+
+TEST_F(ProcessScannerTest, AKernelThatNeverTellsTheLayoutHidesNoChange) {
+  auto process = Process(42, "sh");
+  process.is_in_exec = true;  // zeros in stat,
+  proc_.Put(process);
+  proc_.WriteFile("42/cmdline", "sh");  // and a command line all the same
+  EXPECT_THAT(ScanTexts(), ElementsAre("SNAPSHOT 42 sh"));
+  process.comm = "renamed";
+  proc_.Put(process);
+  proc_.WriteFile("42/cmdline", "sh");
+  EXPECT_THAT(ScanTexts(), ElementsAre("MODIFIED 42 renamed"));
+}
+
+TEST_F(ProcessScannerTest, AProcessMayHaveNoCommandLine) {
+  auto process = Process(42, "daemon");
+  proc_.Put(process);
+  Scan();
+  sink_.Take();
+  process.cmdline = "";
+  proc_.Put(process);
+  const auto events = ScanEvents();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_THAT(events[0].process().modified_fields(), ElementsAre("command_line"));
+}
+
 TEST_F(ProcessScannerTest, TellsWhatWasModifiedWithTheFullRecord) {
   auto process = Process(42, "daemon");
   proc_.Put(process);

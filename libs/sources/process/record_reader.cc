@@ -24,11 +24,14 @@ std::string_view NameOf(const procfs::ProcStat& stat) {
   return name.substr(0, name.find_first_of("-+"));
 }
 
+// Without memory it is on its way out: what it had is not to be told as changed.
+bool IsDying(const procfs::ProcStat& stat) { return stat.is_zombie() || stat.vsize_bytes == 0; }
+
 uint64_t LayoutOf(const procfs::ProcStat& stat) {
-  if (stat.start_stack == 0) return 0;
+  if (stat.start_stack == 0 || stat.lacks_layout()) return 0;
   const uint64_t hash = absl::HashOf(stat.start_code, stat.end_code, stat.start_stack,
                                      stat.start_data, stat.start_brk);
-  return hash == 0 ? 1 : hash;
+  return std::max(hash, kLayoutInExec + 1);
 }
 
 uint32_t Narrow(const std::optional<uint64_t>& inode) {
@@ -57,6 +60,12 @@ void SetStatus(const procfs::ProcStatus& status, ProcessRecord& record) {
   record.container_pid = is_nested ? *status.innermost_pid : 0;
 }
 
+// Changes that an exec makes, and that are told only as one when it did.
+constexpr Change kOfAnImage =
+    Change::kCommandLine | Change::kExecutable | Change::kImage | Change::kExec;
+
+absl::Status InExec() { return absl::UnavailableError("in the middle of an exec"); }
+
 // A regular device, not a server's: looking up a path there waits for nobody else.
 bool IsOnBlockDevice(const ImageIdentity& image) { return major(image.device) != 0; }
 
@@ -81,13 +90,34 @@ void RecordReader::UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& r
   record.rss_bytes = stat.rss_bytes;
 }
 
-void RecordReader::ReadNew(const procfs::ProcStat& stat, bool is_enhanced, ProcessRecord& record) {
+// `read`, or what stat says once the exec in whose middle it was read is over. Unavailable: it is
+// not.
+absl::StatusOr<procfs::ProcStat> RecordReader::BehindExec(const procfs::ProcStat& read) {
+  if (!read.lacks_layout()) return read;
+  const auto command_line = reader_.ReadCmdline();
+  if (absl::IsNotFound(command_line.status())) return command_line.status();
+  if (!command_line.ok() || command_line->bytes.empty()) return InExec();
+  return reader_.ReadStat();
+}
+
+// OK when the process still runs the image that `layout` is of. NotFound: it runs none any more.
+absl::Status RecordReader::CheckWhole(uint64_t layout) {
+  const auto stat = reader_.ReadStat();
+  if (!stat.ok()) return stat.status();
+  if (IsDying(*stat)) return absl::NotFoundError("ending");
+  return LayoutOf(*stat) == layout ? absl::OkStatus() : InExec();
+}
+
+void RecordReader::ReadNew(const procfs::ProcStat& read, bool is_enhanced, ProcessRecord& record) {
+  const auto settled = BehindExec(read);
+  const procfs::ProcStat& stat = settled.ok() ? *settled : read;
   record.pid = static_cast<uint32_t>(stat.pid);
   record.start_ticks = stat.start_ticks;
   record.is_kernel_thread = stat.is_kernel_thread();
   record.is_zombie = stat.is_zombie();
   record.exit_code = stat.exit_code;
-  record.layout = LayoutOf(stat);
+  record.is_in_exec = absl::IsUnavailable(settled.status());
+  record.layout = record.is_in_exec ? kLayoutInExec : LayoutOf(stat);
   record.ppid = static_cast<uint32_t>(stat.ppid);
   record.session = static_cast<uint32_t>(std::max(stat.session, 0));
   record.tty_nr = stat.tty_nr;
@@ -98,6 +128,7 @@ void RecordReader::ReadNew(const procfs::ProcStat& stat, bool is_enhanced, Proce
     is_gone |= !UpdateCommandLine(record).ok();
     is_gone |= !UpdateImage(stat, record).ok();
     ReadDetails(is_enhanced, record);
+    record.is_in_exec |= absl::IsUnavailable(CheckWhole(record.layout));
   }
   record.are_details_missing = is_gone;
   if (!is_gone) ReadFixed(record);
@@ -114,8 +145,9 @@ void RecordReader::ReadFixed(ProcessRecord& record) {
                        Narrow(inodes->user),   Narrow(inodes->uts)};
 }
 
-absl::StatusOr<Change> RecordReader::Update(const procfs::ProcStat& stat, bool is_enhanced,
+absl::StatusOr<Change> RecordReader::Update(const procfs::ProcStat& read, bool is_enhanced,
                                             ProcessRecord& record) {
+  ASSIGN_OR_RETURN(const procfs::ProcStat stat, BehindExec(read));
   const bool has_used =
       stat.utime_ticks + stat.stime_ticks != record.cpu_ticks || stat.rss_bytes != record.rss_bytes;
   Change changes = has_used ? Change::kReading : Change::kNone;
@@ -133,6 +165,12 @@ absl::StatusOr<Change> RecordReader::Update(const procfs::ProcStat& stat, bool i
   ASSIGN_OR_RETURN(const Change command_line_changes, UpdateCommandLine(record));
   ASSIGN_OR_RETURN(const Change image_changes, UpdateImage(stat, record));
   changes |= status_changes | command_line_changes | image_changes;
+  if (Has(changes, kOfAnImage)) {
+    const absl::Status whole = CheckWhole(LayoutOf(stat));
+    // What execs and ends at once has exec'ed.
+    if (!whole.ok() && !(absl::IsNotFound(whole) && Has(changes, Change::kExec))) return whole;
+  }
+  record.is_in_exec = false;
   if (Has(changes, Change::kExec)) {
     ReadFixed(record);
     changes |= ReadDetails(is_enhanced, record);
@@ -160,11 +198,11 @@ absl::StatusOr<Change> RecordReader::UpdateStatus(ProcessRecord& record) {
   return changes;
 }
 
-// True when the process has no memory any more: on its way out, what it had is not to be told as
-// changed.
-bool RecordReader::IsDying() {
+// OK when the process chose to have none.
+absl::Status RecordReader::WhyWithoutCommandLine() {
   const auto stat = reader_.ReadStat();
-  return !stat.ok() || stat->is_zombie() || stat->vsize_bytes == 0;
+  if (!stat.ok() || IsDying(*stat)) return absl::NotFoundError("ending");
+  return stat->lacks_layout() ? InExec() : absl::OkStatus();
 }
 
 absl::StatusOr<Change> RecordReader::UpdateCommandLine(ProcessRecord& record) {
@@ -172,8 +210,8 @@ absl::StatusOr<Change> RecordReader::UpdateCommandLine(ProcessRecord& record) {
   if (absl::IsPermissionDenied(read.status())) return Change::kNone;
   if (!read.ok()) return read.status();
   const std::string_view bytes = read->bytes;
-  if (bytes.empty() && !record.texts.Get(Text::kCommandLine).empty() && IsDying()) {
-    return absl::NotFoundError("ending");
+  if (bytes.empty() && !record.texts.Get(Text::kCommandLine).empty()) {
+    RETURN_IF_ERROR(WhyWithoutCommandLine());
   }
   Change changes = Assign(record.command_line_total_bytes, read->total_bytes, Change::kCommandLine);
   if (record.texts.Set(Text::kCommandLine, bytes)) changes |= Change::kCommandLine;
@@ -192,14 +230,8 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
   }
   const bool is_moved =
       record.is_deleted != link->is_deleted || record.texts.Get(Text::kExecutable) != link->path;
-  uint64_t layout = LayoutOf(stat);
+  const uint64_t layout = LayoutOf(stat);
   if (!is_moved && layout == record.layout) return Change::kNone;
-  // The exec may have come between the two readings.
-  if (layout == record.layout) {
-    const auto again = reader_.ReadStat();
-    if (!again.ok()) return again.status();
-    layout = LayoutOf(*again);
-  }
   const auto image = reader_.StatExe();
   // Of a recorded tree the images are elsewhere.
   if (!image.ok() && fs_.is_live()) return image.status();
@@ -209,7 +241,8 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
   if (!identity.is_same_file(record.image)) changes |= Change::kImage | Change::kExecutable;
   if (layout != 0 && record.layout != 0 && layout != record.layout) changes |= Change::kExec;
   record.image = identity;
-  record.layout = layout;
+  // A kernel that told it once tells it again: until then it is the old one.
+  if (layout != 0) record.layout = layout;
   record.is_deleted = link->is_deleted;
   record.is_memfd = link->is_memfd;
   return changes | UpdateFile(record);

@@ -11,6 +11,11 @@
 // checkpoint's restore does. The fingerprint shows to those alone who may trace the process, as
 // does its image: without that there is neither.
 //
+// The files are read one after another, and an exec may come between any two; in its middle the
+// name and the image are the new ones already, the fingerprint and the command line are not there
+// yet. Where something changed, stat is read once more behind the rest: a record is taken only when
+// all of it lies between two readings of one fingerprint.
+//
 // Threads:    one.
 // Ownership:  borrows the procfs and the clock.
 // Cost:       no allocation for a process that did not change.
@@ -37,12 +42,14 @@ class RecordReader {
   absl::StatusOr<procfs::ProcStat> ReadStat(uint32_t pid);
 
   // Fills `record`, which is empty, behind ReadStat. A process that ends meanwhile leaves
-  // are_details_missing.
-  void ReadNew(const procfs::ProcStat& stat, bool is_enhanced, ProcessRecord& record);
+  // are_details_missing; one in the middle of an exec is_in_exec, and the Update that finds the
+  // exec done tells it as one.
+  void ReadNew(const procfs::ProcStat& read, bool is_enhanced, ProcessRecord& record);
 
-  // Brings `record` up to date behind ReadStat, which gave `stat` of the same process. NotFound:
-  // gone meanwhile; `record` is as it was in what could not be read.
-  absl::StatusOr<Change> Update(const procfs::ProcStat& stat, bool is_enhanced,
+  // Brings `record` up to date behind ReadStat, which gave `read` of the same process. NotFound:
+  // gone meanwhile; `record` is as it was in what could not be read. Unavailable: in the middle of
+  // an exec, which a later Update tells.
+  absl::StatusOr<Change> Update(const procfs::ProcStat& read, bool is_enhanced,
                                 ProcessRecord& record);
 
   // cgroup, container and directory, and what stands at the path of the image.
@@ -66,7 +73,9 @@ class RecordReader {
   void UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& record);
   Change UpdateName(const procfs::ProcStat& stat, ProcessRecord& record);
   Change UpdateFile(ProcessRecord& record);
-  bool IsDying();
+  absl::StatusOr<procfs::ProcStat> BehindExec(const procfs::ProcStat& read);
+  absl::Status WhyWithoutCommandLine();
+  absl::Status CheckWhole(uint64_t layout);
   void ReadFixed(ProcessRecord& record);
 
   const procfs::ProcFs& fs_;
