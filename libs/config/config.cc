@@ -210,10 +210,28 @@ const std::map<std::string, std::string>& Config::GetMap(std::string_view name) 
   return Get<StringMap>(name);
 }
 
+const std::string& Config::GetDocument(std::string_view name) const {
+  return Get<Document>(name).json;
+}
+const std::string& Config::Where(std::string_view name) const { return Find(name).where; }
+
 bool Config::Has(std::string_view name) const { return source_->index.Find(name).has_value(); }
 Layer Config::layer(std::string_view name) const { return Find(name).layer; }
 const std::string& Config::file() const { return values_->file; }
 const OptionTable& Config::table() const { return source_->table; }
+
+namespace {
+
+// What an operator sees of a setting beside others.
+std::string ViewOf(const OptionSpec& spec, const OptionValue& value) {
+  if (spec.secret) return "(secret)";
+  if (const auto* document = std::get_if<Document>(&value)) {
+    return fmt::format("({} element{})", document->size, document->size == 1 ? "" : "s");
+  }
+  return FormatValue(value);
+}
+
+}  // namespace
 
 std::vector<SettingView> Config::Settings() const {
   std::vector<SettingView> views;
@@ -221,8 +239,7 @@ std::vector<SettingView> Config::Settings() const {
     const OptionSpec& spec = source_->table.specs[i];
     if (spec.flag_only) continue;
     const Setting& setting = values_->settings[i];
-    views.push_back({spec.key, spec.secret ? "(secret)" : FormatValue(setting.value), setting.layer,
-                     setting.where});
+    views.push_back({spec.key, ViewOf(spec, setting.value), setting.layer, setting.where});
   }
   return views;
 }
@@ -232,11 +249,15 @@ std::string Config::PrintConfig() const {
       "# {}: {}\n", source_->table.component,
       values_->file.empty() ? "no file" : "file " + base::EscapeForTerminal(values_->file));
   for (const SettingView& view : Settings()) {
-    const OptionSpec& spec = source_->table.specs[*source_->index.Find(view.key)];
-    const bool is_comment = spec.secret || spec.not_in_file;
+    const size_t index = *source_->index.Find(view.key);
+    const OptionSpec& spec = source_->table.specs[index];
+    const OptionValue& value = values_->settings[index].value;
+    const auto* document = std::get_if<Document>(&value);
+    const bool is_comment =
+        spec.secret || spec.not_in_file || (document != nullptr && document->json.empty());
     fmt::format_to(std::back_inserter(out), "{}{}: {}  # from {}{}{}\n", is_comment ? "# " : "",
-                   view.key, view.value, LayerName(view.layer), view.where.empty() ? "" : " ",
-                   view.where);
+                   view.key, is_comment ? view.value : FormatValue(value), LayerName(view.layer),
+                   view.where.empty() ? "" : " ", view.where);
   }
   return out;
 }

@@ -51,7 +51,8 @@ ConfigInput ProcessInput(int argc, const char* const* argv, const char* const* e
 // A setting as an operator sees it.
 struct SettingView {
   std::string key;
-  std::string value;  // as PrintConfig writes it; "(secret)" for a secret
+  // As PrintConfig writes it; "(secret)" for a secret, "(N elements)" for a document.
+  std::string value;
   Layer layer;
   std::string where;  // "--interval", "DAEMONEYE_INTERVAL", "/etc/daemoneye/procmond.yaml:3", ""
 };
@@ -81,6 +82,10 @@ class Config {
   const std::string& GetString(std::string_view name) const;
   const std::vector<std::string>& GetList(std::string_view name) const;
   const std::map<std::string, std::string>& GetMap(std::string_view name) const;
+  // Its JSON; empty where the file does not give it.
+  const std::string& GetDocument(std::string_view name) const;
+  // "/etc/daemoneye/procmond.yaml:3"; empty for a default.
+  const std::string& Where(std::string_view name) const;
 
   // Whether the table has this setting.
   bool Has(std::string_view name) const;

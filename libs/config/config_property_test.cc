@@ -9,12 +9,16 @@
 #include "libs/config/collector_options.h"
 #include "libs/config/common_options.h"
 #include "libs/config/config.h"
+#include "libs/config/document.h"
 #include "libs/config/fake_input.h"
+#include "libs/config/yaml_tree.h"
 
 namespace daemoneye::config {
 namespace {
 
 using Random = std::mt19937_64;
+
+constexpr std::string_view kDocumentKey = "rules";
 
 // Letters, YAML's and our own syntax, controls, and code points that terminals and readers act on.
 std::string RandomText(Random& random, size_t max_pieces) {
@@ -41,6 +45,26 @@ double RandomIn(Random& random, const OptionSpec& spec) {
     default:
       return std::uniform_real_distribution<double>(min, max)(random);
   }
+}
+
+// Data of every shape, with plain and quoted scalars.
+YamlNode RandomNode(Random& random, int depth) {
+  static const std::vector<std::string> kPlain = {"true", "false", "0", "-1", "2.5", "1e3", "word"};
+  YamlNode node;
+  const uint64_t kind = random() % (depth > 3 ? 3 : 5);
+  if (kind == 0) return node;
+  if (kind < 3) {
+    node.kind = YamlNode::Kind::kScalar;
+    node.is_plain = kind == 1;
+    node.text = node.is_plain ? kPlain[random() % kPlain.size()] : RandomText(random, 6);
+    return node;
+  }
+  node.kind = kind == 3 ? YamlNode::Kind::kSequence : YamlNode::Kind::kMapping;
+  for (size_t i = random() % 4; i > 0; --i) {
+    node.children.push_back(RandomNode(random, depth + 1));
+    node.children.back().name = "k" + std::to_string(i) + RandomText(random, 2);
+  }
+  return node;
 }
 
 // A value that may or may not validate: mostly it does.
@@ -78,6 +102,11 @@ OptionValue RandomValue(Random& random, const OptionSpec& spec) {
       }
       return map;
     }
+    case OptionType::kDocument: {
+      YamlNode node = RandomNode(random, 0);
+      node.kind = random() % 2 == 0 ? YamlNode::Kind::kSequence : YamlNode::Kind::kMapping;
+      return MakeDocument(node).value();
+    }
   }
   return false;
 }
@@ -113,6 +142,8 @@ void ExpectReadBack(const OptionTable& table, uint64_t seed, int* valid) {
   for (size_t i = 0; i < before.size(); ++i) {
     if (before[i].key == "config") continue;
     EXPECT_EQ(before[i].value, after[i].value) << before[i].key << " seed " << seed;
+    if (before[i].key != kDocumentKey) continue;
+    EXPECT_EQ(config->GetDocument(before[i].key), again->GetDocument(before[i].key)) << file;
   }
 }
 

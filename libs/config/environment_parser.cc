@@ -43,6 +43,10 @@ void ParseEnvironment(const std::vector<std::string>& environment, LayerValues& 
           fmt::format("{}: can be given as the flag --{} only", variable, spec.flag_name()));
       continue;
     }
+    if (spec.file_only()) {
+      out.AddError(fmt::format("{}: can only be set in the file", variable));
+      continue;
+    }
     out.Set(known->second, variable, variable,
             ParseValue(spec, std::string_view(entry).substr(equals + 1)));
   }

@@ -6,6 +6,7 @@
 
 #include "libs/base/status_macros.h"
 #include "libs/base/text.h"
+#include "libs/config/document.h"
 #include "libs/config/nearest_name.h"
 #include "libs/config/yaml_tree.h"
 
@@ -24,7 +25,9 @@ absl::StatusOr<std::string> ScalarText(const YamlNode& node) {
 
 absl::StatusOr<OptionValue> ValueOf(const OptionSpec& spec, const YamlNode& node) {
   OptionValue value;
-  if (spec.type == OptionType::kList && node.kind == YamlNode::Kind::kSequence) {
+  if (spec.type == OptionType::kDocument) {
+    ASSIGN_OR_RETURN(value, MakeDocument(node));
+  } else if (spec.type == OptionType::kList && node.kind == YamlNode::Kind::kSequence) {
     StringList list;
     for (const YamlNode& element : node.children) {
       ASSIGN_OR_RETURN(std::string text, ScalarText(element));

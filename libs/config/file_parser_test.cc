@@ -74,6 +74,14 @@ TEST_F(FileParserTest, TellsEveryMistakeWithItsLine) {
        "f.yaml:2: tls_cert: is the same setting as f.yaml:1: "
        "tls_cert; give one of them"},
       {"count: 1\ncount: 2\n", "f.yaml: line 2: key 'count' stands twice"},
+      {"rules: word\n",
+       "f.yaml:1: rules: line 1: wants a sequence or a mapping; leave it out where there is none"},
+      {"rules:\n",
+       "f.yaml:1: rules: line 1: wants a sequence or a mapping; leave it out where "
+       "there is none"},
+      {"rules: {'': 1}\n", "f.yaml:1: rules: line 1: a key must have 1 to 256 bytes"},
+      {"rules: [1, 2, 3, 4, 5]\n",
+       "f.yaml:1: rules: its count of 5 is above 4 (elements, at most 4)"},
       {"items: [a", "f.yaml: line 1: end of sequence flow not found"},
   };
   for (const auto& c : cases) EXPECT_THAT(Parse(c.text).errors(), ElementsAre(c.want)) << c.text;

@@ -56,6 +56,11 @@ class FlagReader {
       return;
     }
     const OptionSpec& spec = out_.table().specs[*known];
+    if (spec.file_only()) {
+      if (!value) TakeNext();
+      out_.AddError(fmt::format("--{}: can only be set in the file", name));
+      return;
+    }
     if (!value && spec.type == OptionType::kBool) {
       last_bool_ = name;
       value = "true";

@@ -25,9 +25,10 @@ enum class OptionType {
   kBytes,     // 4096, 64KiB, 16MiB, 1GB
   kDuration,  // 30 (in the spec's unit), 30s, 500ms, 1h30m
   kString,
-  kList,  // a,b,c or a YAML sequence
-  kMap,   // k=v,l=w or a YAML mapping
-  kEnum,  // one of `choices`
+  kList,      // a,b,c or a YAML sequence
+  kMap,       // k=v,l=w or a YAML mapping
+  kEnum,      // one of `choices`
+  kDocument,  // a YAML sequence or mapping, handed over whole; only in the file
 };
 
 struct OptionSpec {
@@ -59,6 +60,8 @@ struct OptionSpec {
   // Refused in a file, since it says which file (config).
   bool not_in_file = false;
 
+  // Refused as a flag and in the environment.
+  bool file_only() const { return type == OptionType::kDocument; }
   // The name a flag is documented under.
   const std::string& flag_name() const { return flag.empty() ? key : flag; }
 };

@@ -104,6 +104,10 @@ absl::StatusOr<OptionValue> ParseUnchecked(const OptionSpec& spec, std::string_v
     }
     case OptionType::kMap:
       return ParseMap(spec, text);
+    case OptionType::kDocument:
+      // A default; what is given comes from MakeDocument.
+      if (text.empty()) return Document{};
+      return absl::InvalidArgumentError("can only be set in the file");
   }
   return absl::InternalError("unknown option type");
 }
@@ -122,6 +126,7 @@ double Magnitude(const OptionSpec& spec, const OptionValue& value) {
     double operator()(const std::string& v) const { return static_cast<double>(v.size()); }
     double operator()(const StringList& v) const { return static_cast<double>(v.size()); }
     double operator()(const StringMap& v) const { return static_cast<double>(v.size()); }
+    double operator()(const Document& v) const { return static_cast<double>(v.size); }
   };
   return std::visit(Visitor{spec}, value);
 }
@@ -138,6 +143,7 @@ std::string_view UnitName(const OptionSpec& spec) {
       return "bytes";
     case OptionType::kList:
     case OptionType::kMap:
+    case OptionType::kDocument:
       return "elements";
     default:
       return spec.unit;
@@ -217,6 +223,7 @@ std::string BoundsSubject(const OptionSpec& spec, const OptionValue& value, std:
       return fmt::format("its length of {}", Magnitude(spec, value));
     case OptionType::kList:
     case OptionType::kMap:
+    case OptionType::kDocument:
       return fmt::format("its count of {}", Magnitude(spec, value));
     default:
       return Shown(spec, text);
@@ -257,6 +264,7 @@ std::string FormatValue(const OptionValue& value) {
       }
       return fmt::format("{{{}}}", fmt::join(parts, ", "));
     }
+    std::string operator()(const Document& v) const { return v.yaml; }
   };
   return std::visit(Visitor{}, value);
 }

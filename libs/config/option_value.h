@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "libs/config/document.h"
 #include "libs/config/option_spec.h"
 
 namespace daemoneye::config {
@@ -17,9 +18,9 @@ namespace daemoneye::config {
 using StringList = std::vector<std::string>;
 using StringMap = std::map<std::string, std::string>;
 
-// bool | int | double | bytes | duration | string and enum | list | map.
+// bool | int | double | bytes | duration | string and enum | list | map | document.
 using OptionValue = std::variant<bool, int64_t, double, uint64_t, absl::Duration, std::string,
-                                 StringList, StringMap>;
+                                 StringList, StringMap, Document>;
 
 // No text of a setting is longer, no list or map has more elements.
 inline constexpr size_t kMaxTextBytes = 4096;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 
@@ -32,6 +33,8 @@ std::string_view TypeName(OptionType type) {
       return "map";
     case OptionType::kEnum:
       return "choice";
+    case OptionType::kDocument:
+      return "document";
   }
   return "";
 }
@@ -63,12 +66,19 @@ std::string HelpText(const OptionTable& table) {
       "--config names (default /etc/daemoneye/{}.yaml): flags > environment > file > defaults.\n\n",
       table.component, table.component);
   for (const OptionSpec& spec : table.specs) {
+    if (spec.file_only()) continue;
     std::string facts = DescribeBounds(spec);
     if (!spec.default_text.empty() && !spec.flag_only) {
       facts += fmt::format("{}default {}", facts.empty() ? "" : "; ", spec.default_text);
     }
     fmt::format_to(std::back_inserter(out), "  {}\n      {}{}\n", FlagForm(spec), spec.doc,
                    facts.empty() ? "" : fmt::format(" ({})", facts));
+  }
+  const auto is_document = [](const OptionSpec& spec) { return spec.file_only(); };
+  if (std::ranges::any_of(table.specs, is_document)) out += "\nOnly in the file:\n\n";
+  for (const OptionSpec& spec : table.specs) {
+    if (!spec.file_only()) continue;
+    fmt::format_to(std::back_inserter(out), "  {}:\n      {}\n", spec.key, spec.doc);
   }
   return out;
 }
@@ -79,8 +89,10 @@ std::string OptionsMarkdown(const OptionTable& table) {
       "|---|---|---|---|---|---|---|---|\n";
   for (const OptionSpec& spec : table.specs) {
     fmt::format_to(
-        std::back_inserter(out), "| `{}` | `--{}` | {} | {} | {} | {} | {} | {} |\n", spec.key,
-        spec.flag_name(), spec.flag_only ? "" : fmt::format("`{}`", VariableName(spec.flag_name())),
+        std::back_inserter(out), "| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", spec.key,
+        spec.file_only() ? "" : fmt::format("`--{}`", spec.flag_name()),
+        spec.flag_only || spec.file_only() ? ""
+                                           : fmt::format("`{}`", VariableName(spec.flag_name())),
         TypeName(spec.type), EscapeCell(DescribeBounds(spec)),
         spec.default_text.empty() ? "" : fmt::format("`{}`", EscapeCell(spec.default_text)),
         spec.reloadable ? "yes" : "", EscapeCell(spec.doc));

@@ -13,7 +13,9 @@ using ::testing::HasSubstr;
 TEST(OptionsTextTest, HelpHasEveryFlagWithBoundsAndDefault) {
   const std::string help = HelpText(EveryTypeTable());
   for (const OptionSpec& spec : EveryTypeTable().specs) {
-    EXPECT_THAT(help, HasSubstr("  --" + spec.flag_name())) << spec.key;
+    EXPECT_THAT(help,
+                HasSubstr(spec.file_only() ? "\n  " + spec.key + ":\n" : "  --" + spec.flag_name()))
+        << spec.key;
   }
   EXPECT_THAT(help, HasSubstr("  --interval=duration\n      Time between scans. (seconds, "
                               "5..3600; default 30s)\n"));
@@ -24,6 +26,8 @@ TEST(OptionsTextTest, MarkdownHasARowASettingAndEscapesBars) {
   EXPECT_THAT(page, HasSubstr("| `collection_interval` | `--interval` | `DAEMONEYE_INTERVAL` | "
                               "duration | seconds, 5..3600 | `30s` |  | Time between scans. |\n"));
   EXPECT_THAT(page, HasSubstr("A \\| b."));
+  EXPECT_THAT(page, HasSubstr("| `rules` |  |  | document | elements, at most 4 |  | yes | A "
+                              "document. |\n"));
   EXPECT_THAT(page, HasSubstr("| yes | A count. |"));
 }
 

@@ -45,7 +45,7 @@ class TreeBuilder final : public YAML::EventHandler {
       TakeKey(mark, value);
       return;
     }
-    Add(mark, YamlNode::Kind::kScalar, value);
+    Add(mark, YamlNode::Kind::kScalar, value)->is_plain = tag == "?";
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {

@@ -17,6 +17,7 @@ struct YamlNode {
   int line = 0;                    // from 1; of a mapping's member: its key's
   std::string name;                // of a mapping's member: its key
   std::string text;                // of a scalar
+  bool is_plain = false;           // a scalar without quotes
   std::vector<YamlNode> children;  // elements or members, in the file's order
 };
 
