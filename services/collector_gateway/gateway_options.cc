@@ -11,6 +11,9 @@ namespace daemoneye::gateway {
 namespace {
 
 constexpr double kMaxMonitors = 1000;
+constexpr double kMaxFileTriggers = 10'000;
+constexpr double kMaxLists = 1000;
+constexpr double kMaxSinks = 64;
 
 absl::Status Check(const config::Config& config) {
   const bool has_cert = !config.GetString("monitor_tls_cert").empty();
@@ -45,6 +48,36 @@ config::OptionTable GatewayOptions() {
                            .doc = "PEM file of the certificate shown to monitors."},
                           {.key = "monitor_tls_key", .doc = "PEM file of its private key."}},
                 .checks = {Check}});
+  table.Append(
+      {.component = {},
+       .specs = {{.key = "default_triggers",
+                  .type = config::OptionType::kBool,
+                  .default_text = "true",
+                  .doc = "Run the default set of triggers for Linux hosts, too.",
+                  .reloadable = true},
+                 {.key = "triggers",
+                  .type = config::OptionType::kDocument,
+                  .max = kMaxFileTriggers,
+                  .doc = "A list of triggers: daemoneye.v1.Trigger in YAML. One with the "
+                         "id of a default trigger takes its place.",
+                  .reloadable = true},
+                 {.key = "lists",
+                  .type = config::OptionType::kDocument,
+                  .max = kMaxLists,
+                  .doc = "Names and their values: the table `lists` of conditions.",
+                  .reloadable = true},
+                 {.key = "overrides",
+                  .type = config::OptionType::kDocument,
+                  .max = kMaxFileTriggers,
+                  .doc = "By trigger id: enabled, severity, and exceptions that are added.",
+                  .reloadable = true},
+                 {.key = "sinks",
+                  .type = config::OptionType::kDocument,
+                  .max = kMaxSinks,
+                  .doc = "Where alerts go: a list of stdout, file and webhook sinks.",
+                  .reloadable = true,
+                  .secret = true}},
+       .checks = {}});
   return table;
 }
 

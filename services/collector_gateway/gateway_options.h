@@ -11,7 +11,7 @@
 namespace daemoneye::gateway {
 
 // Those that every server has, and --monitors, --monitor_tls_ca, --monitor_tls_cert,
-// --monitor_tls_key.
+// --monitor_tls_key; in the file: default_triggers, triggers, lists, overrides, sinks.
 config::OptionTable GatewayOptions();
 
 // The monitors to dial. InvalidArgument names the address.
