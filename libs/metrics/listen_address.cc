@@ -99,8 +99,8 @@ void ConnectOnce(const ListenAddress& address) {
   const base::UniqueFd fd = MakeSocket(target, SOCK_NONBLOCK);
   const SocketAddress socket_address = ToSocketAddress(target);
   // Not waited for and no error looked at: the kernel queues it at the listener, or there is none.
-  (void)connect(fd.get(), reinterpret_cast<const sockaddr*>(&socket_address.storage),
-                socket_address.length);
+  [[maybe_unused]] const int result = connect(
+      fd.get(), reinterpret_cast<const sockaddr*>(&socket_address.storage), socket_address.length);
 }
 
 }  // namespace daemoneye::metrics

@@ -1,17 +1,17 @@
 #include "libs/metrics/process_metrics.h"
 
-#include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 namespace daemoneye::metrics {
 namespace {
@@ -68,11 +68,14 @@ std::optional<double> CpuSeconds() {
 }
 
 std::optional<double> OpenFds() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir("/proc/self/fd"), closedir);
-  if (dir == nullptr) return std::nullopt;
+  std::error_code error;
   int entries = 0;
-  while (readdir(dir.get()) != nullptr) ++entries;
-  return entries - 3;  // ".", "..", and the directory's own descriptor
+  std::filesystem::directory_iterator entry("/proc/self/fd", error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    ++entries;
+  }
+  if (error) return std::nullopt;
+  return entries - 1;  // the directory's own descriptor
 }
 
 std::optional<double> MaxFds() {

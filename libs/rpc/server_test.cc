@@ -32,6 +32,7 @@ using v1::MonitorService;
 
 constexpr char kStatus[] = "/daemoneye.v1.MonitorService/GetStatus";
 constexpr char kOperate[] = "/daemoneye.v1.TriggerService/CreateTrigger";
+constexpr char kUnknown[] = "/daemoneye.v1.TriggerService/NoSuchMethod";
 
 // Answers GetStatus; every other method is unimplemented.
 class StatusOnlyService final
@@ -147,8 +148,10 @@ TEST_F(ServerTest, ObserverSeesAnsweredAndRefusedCalls) {
   EXPECT_TRUE(Call(channel, kStatus).ok());
   EXPECT_EQ(Call(channel, kStatus, "\xff garbage").error_code(), grpc::INVALID_ARGUMENT);
   EXPECT_EQ(Call(channel, kOperate).error_code(), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(Call(channel, kUnknown).error_code(), grpc::PERMISSION_DENIED);
   EXPECT_THAT(observer_.calls(),
-              ElementsAre("GetStatus:OK", "GetStatus:INVALID_ARGUMENT", ":PERMISSION_DENIED"));
+              ElementsAre("GetStatus:OK", "GetStatus:INVALID_ARGUMENT",
+                          "CreateTrigger:PERMISSION_DENIED", ":PERMISSION_DENIED"));
 }
 
 TEST_F(ServerTest, RequestThatIsTooLargeIsRefusedWithBothSizes) {

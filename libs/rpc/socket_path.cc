@@ -10,12 +10,15 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 
 #include "libs/base/status_macros.h"
 #include "libs/base/unique_fd.h"
 
 namespace daemoneye::rpc {
 namespace {
+
+std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 std::string DirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -26,7 +29,7 @@ std::string DirectoryOf(const std::string& path) {
 absl::Status CheckDirectory(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
     return absl::FailedPreconditionError(
-        fmt::format("cannot make the socket's directory {}: {}", directory, std::strerror(errno)));
+        fmt::format("cannot make the socket's directory {}: {}", directory, ErrnoText(errno)));
   }
   struct stat status = {};
   if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
@@ -62,9 +65,9 @@ absl::Status BindOnce(const addrinfo& info, const ListenAddress& address) {
   if (!fd.valid() || ::bind(fd.get(), info.ai_addr, info.ai_addrlen) != 0 ||
       ::listen(fd.get(), 1) != 0) {
     const int error = errno;
-    const std::string text =
-        fmt::format("cannot listen on {}: {}", address.ToString(),
-                    error == EADDRINUSE ? "another process has this port" : std::strerror(error));
+    const std::string text = fmt::format(
+        "cannot listen on {}: {}", address.ToString(),
+        error == EADDRINUSE ? std::string("another process has this port") : ErrnoText(error));
     return error == EADDRINUSE ? absl::AlreadyExistsError(text) : absl::UnavailableError(text);
   }
   return absl::OkStatus();
@@ -78,7 +81,7 @@ absl::Status PrepareSocketPath(const std::string& path) {
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        fmt::format("cannot look at {}: {}", path, std::strerror(errno)));
+        fmt::format("cannot look at {}: {}", path, ErrnoText(errno)));
   }
   if (!S_ISSOCK(status.st_mode)) {
     return absl::FailedPreconditionError(
@@ -90,7 +93,7 @@ absl::Status PrepareSocketPath(const std::string& path) {
   }
   if (::unlink(path.c_str()) != 0) {
     return absl::FailedPreconditionError(
-        fmt::format("cannot remove the stale socket {}: {}", path, std::strerror(errno)));
+        fmt::format("cannot remove the stale socket {}: {}", path, ErrnoText(errno)));
   }
   return absl::OkStatus();
 }

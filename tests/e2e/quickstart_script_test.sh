@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
-export DAEMONEYE_QUICKSTART_DIR=$work/built TMPDIR=$work/tmp
-mkdir -p "$DAEMONEYE_QUICKSTART_DIR" "$TMPDIR"
+export QUICKSTART_DIR=$work/built TMPDIR=$work/tmp
+mkdir -p "$QUICKSTART_DIR" "$TMPDIR"
 holder=""
 trap '[[ -z $holder ]] || kill "$holder"; rm -rf "$work"' EXIT
 failed=0
@@ -15,8 +15,8 @@ problem() {
   failed=1
 }
 stand_in() { # name script
-  printf '#!/usr/bin/env bash\necho $$ >>"%s/pids"\n%s\n' "$work" "$2" >"$DAEMONEYE_QUICKSTART_DIR/$1"
-  chmod +x "$DAEMONEYE_QUICKSTART_DIR/$1"
+  printf '#!/usr/bin/env bash\necho $$ >>"%s/pids"\n%s\n' "$work" "$2" >"$QUICKSTART_DIR/$1"
+  chmod +x "$QUICKSTART_DIR/$1"
 }
 reset() {
   rm -f "$work/pids"
@@ -24,7 +24,7 @@ reset() {
   stand_in collector_gateway 'exec sleep 600'
   # shellcheck disable=SC2016
   stand_in eyectl 'case "$1 $*" in health*) ;; *--for=1s*) echo streaming; sleep 1 ;; *) echo streaming; exec sleep 600 ;; esac'
-  touch "$DAEMONEYE_QUICKSTART_DIR/stamp"
+  touch "$QUICKSTART_DIR/stamp"
 }
 nothing_is_left() { # after what
   local pid

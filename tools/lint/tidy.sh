@@ -3,10 +3,10 @@
 #
 #   tools/lint/tidy.sh [FILE...]
 #
-# Changed since: $DAEMONEYE_TIDY_BASE, else the merge base with origin/main, else nothing is known.
+# Changed since: $TIDY_BASE, else the merge base with origin/main, else nothing is known.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-limit_seconds=${DAEMONEYE_TIDY_SECONDS:-300}
+limit_seconds=${TIDY_SECONDS:-300}
 
 newest_first() { # the .cc files, last committed first; tests behind all others
   git log --format= --name-only -- '*.cc' | awk '!seen[$0]++' |
@@ -19,7 +19,7 @@ changed() { # base -> .cc files that differ, and those beside a header that does
 
 files=("$@")
 if [[ $# -eq 0 ]]; then
-  base=${DAEMONEYE_TIDY_BASE:-$(git merge-base HEAD origin/main 2>/dev/null || true)}
+  base=${TIDY_BASE:-$(git merge-base HEAD origin/main 2>/dev/null || true)}
   if [[ -n $base && $(git rev-parse "$base") != $(git rev-parse HEAD) || -n $(git status --porcelain) ]]; then
     echo "changed since $(git rev-parse --short "${base:-HEAD}")"
     mapfile -t files < <(changed "${base:-HEAD}")

@@ -39,8 +39,7 @@ class TellingClock final : public base::Clock {
 class ExecutableHasherTest : public testing::Test {
  protected:
   ExecutableHasherTest()
-      : fs_(*procfs::ProcFs::Open(proc_.root())),
-        image_(std::string(std::getenv("TEST_TMPDIR")) + "/image") {
+      : fs_(*procfs::ProcFs::Open(proc_.root())), image_(testing::TempDir() + "/image") {
     std::ofstream(image_) << "abc";
     procfs::FakeProcess process;
     process.pid = 42;
