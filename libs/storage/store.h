@@ -1,0 +1,28 @@
+// Store: all that a server keeps over a restart, in one place.
+//
+// Threads: all methods from any.
+#pragma once
+
+#include "absl/status/status.h"
+#include "libs/storage/alert_store.h"
+#include "libs/storage/audit_log.h"
+#include "libs/storage/event_store.h"
+#include "libs/storage/trigger_store.h"
+
+namespace daemoneye::storage {
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual EventStore& events() = 0;
+  virtual AlertStore& alerts() = 0;
+  virtual TriggerStore& triggers() = 0;
+  virtual AuditLog& audit() = 0;
+
+  // Ok, or why the last write failed (ResourceExhausted: the disk is full); Ok again after one that
+  // did not.
+  virtual absl::Status health() const = 0;
+};
+
+}  // namespace daemoneye::storage
