@@ -35,6 +35,7 @@ absl::StatusOr<ListenAddress> ParseUnix(std::string_view text, std::string_view 
 }
 
 bool IsNumericHost(const std::string& host, bool is_ipv6) {
+  if (host.find('\0') != std::string::npos) return false;  // where inet_pton(3) would stop
   unsigned char address[sizeof(in6_addr)];
   return inet_pton(is_ipv6 ? AF_INET6 : AF_INET, host.c_str(), address) == 1;
 }
