@@ -1,0 +1,22 @@
+// AlertDraft: what a trigger or a workflow hands to AlertEngine::Raise.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "daemoneye/v1/alert.pb.h"
+
+namespace daemoneye::alerting {
+
+struct AlertDraft {
+  // id, sequence, time, state, suppressed and the acknowledgement are the engine's; what stands
+  // there is overwritten. Texts, evidence and details beyond the bounds of alert.proto are cut.
+  v1::Alert alert;
+  // Alerts like it are held back for so long; nullopt: the engine's default. Zero: never.
+  std::optional<absl::Duration> dedup_window;
+  // Tells alerts apart that are alike otherwise, such as the key of a windowed trigger. Not shown.
+  std::string dedup_scope;
+};
+
+}  // namespace daemoneye::alerting

@@ -1,0 +1,154 @@
+#include "libs/alerting/alert_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "libs/alerting/alert_bounds.h"
+#include "libs/base/text.h"
+#include "libs/event/uuid.h"
+
+namespace daemoneye::alerting {
+namespace {
+
+using base::MutexLock;
+using base::operator+;
+
+constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
+constexpr absl::Duration kMaxBackoff = absl::Seconds(60);
+
+std::string DedupKey(const AlertDraft& draft) {
+  const v1::Alert& alert = draft.alert;
+  // Each text behind its length: no text can pass for two others.
+  std::string key;
+  for (const std::string* part : {&alert.trigger_id(), &alert.workflow_id(), &alert.host(),
+                                  &alert.process_key(), &draft.dedup_scope}) {
+    fmt::format_to(std::back_inserter(key), "{}:{}", part->size(), *part);
+  }
+  return key += static_cast<char>('0' + alert.severity());
+}
+
+void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
+  const int64_t ns = absl::ToUnixNanos(time);
+  out.set_seconds(ns / 1'000'000'000);
+  out.set_nanos(static_cast<int32_t>(ns % 1'000'000'000));
+}
+
+// What only the engine says about an alert.
+void Stamp(v1::Alert& alert, absl::Time now, uint64_t suppressed) {
+  alert.set_id(event::NewUuid());
+  alert.clear_sequence();
+  SetTime(now, *alert.mutable_time());
+  alert.set_state(v1::ALERT_STATE_OPEN);
+  alert.clear_acknowledged_by();
+  alert.clear_acknowledged_at();
+  alert.clear_comment();
+  alert.set_suppressed(suppressed);
+}
+
+}  // namespace
+
+AlertEngine::AlertEngine(AlertEngineOptions options, storage::AlertStore& store, Outbox& outbox,
+                         base::Clock& clock)
+    : options_(options),
+      store_(store),
+      outbox_(outbox),
+      clock_(clock),
+      queue_(options.queue_bytes, clock),
+      dedup_(options.dedup_keys) {}
+
+void AlertEngine::Start() {
+  thread_ = base::Thread("alert-engine", [this](const std::stop_token& stop) { Run(stop); });
+}
+
+void AlertEngine::Stop() {
+  queue_.Close();
+  thread_.StopAndJoin();
+}
+
+RaiseOutcome AlertEngine::Raise(AlertDraft draft) {
+  BoundAlert(draft.alert);
+  const std::string key = DedupKey(draft);
+  const base::Monotonic now = clock_.MonotonicNow();
+  const v1::Severity severity = draft.alert.severity();
+  const MutexLock lock(mu_);
+  if (dedup_.HoldsBack(key, now)) {
+    ++statistics_.suppressed;
+    return RaiseOutcome::kSuppressed;
+  }
+  Stamp(draft.alert, clock_.Now(), dedup_.held_back(key));
+  if (shed_untold_ > 0) TellShed(draft.alert, shed_untold_);
+  const size_t bytes = draft.alert.ByteSizeLong();
+  if (!queue_.TryPush(draft.alert, bytes)) {
+    ++statistics_.shed;
+    ++shed_untold_;
+    return RaiseOutcome::kShed;
+  }
+  // Only now: an alert that was not taken holds back none.
+  dedup_.Accept(key, draft.dedup_window.value_or(options_.dedup_window), now);
+  shed_untold_ = 0;
+  ++statistics_.accepted[severity];
+  return RaiseOutcome::kAccepted;
+}
+
+void AlertEngine::TellShed(v1::Alert& alert, uint64_t count) {
+  v1::Completeness& completeness = *alert.mutable_completeness();
+  completeness.set_complete(false);
+  completeness.add_reasons(
+      fmt::format("{} alert{} before this one could not be taken: the queue of alerts was full",
+                  count, count == 1 ? "" : "s"));
+}
+
+AlertStatistics AlertEngine::statistics() const {
+  const MutexLock lock(mu_);
+  AlertStatistics statistics = statistics_;
+  statistics.queue_bytes = queue_.weight();
+  statistics.queue_capacity_bytes = queue_.capacity();
+  return statistics;
+}
+
+void AlertEngine::Run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] {
+    const MutexLock lock(mu_);
+    stopping_.NotifyAll();
+  });
+  // Ends when the queue is closed and empty.
+  while (!queue_.closed() || queue_.weight() > 0) {
+    std::optional<v1::Alert> alert = queue_.PopBefore(clock_.MonotonicNow() + absl::Hours(1));
+    if (alert.has_value()) Store(*std::move(alert), stop);
+  }
+}
+
+void AlertEngine::Store(v1::Alert alert, const std::stop_token& stop) {
+  absl::Duration backoff = kFirstBackoff;
+  while (true) {
+    const std::vector<std::string> sinks = outbox_.SinksFor(alert.severity());
+    const absl::Status status = store_.Append(alert, sinks, clock_.Now()).status();
+    if (status.ok()) {
+      {
+        const MutexLock lock(mu_);
+        ++statistics_.stored;
+        statistics_.store_error.clear();
+      }
+      outbox_.Notify(sinks);
+      if (on_stored_) on_stored_();
+      return;
+    }
+    const MutexLock lock(mu_);
+    statistics_.store_error =
+        base::EscapeForTerminal(std::string_view(status.message().data(), status.message().size()));
+    if (absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status) || stop.stop_requested()) {
+      ++statistics_.lost;
+      return;
+    }
+    const base::Monotonic until = clock_.MonotonicNow() + backoff;
+    while (!stop.stop_requested() && clock_.MonotonicNow() < until) {
+      clock_.WaitUntil(stopping_, mu_, until);
+    }
+    backoff = std::min(backoff * 2, kMaxBackoff);
+  }
+}
+
+}  // namespace daemoneye::alerting

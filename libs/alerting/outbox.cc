@@ -1,0 +1,74 @@
+#include "libs/alerting/outbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libs/base/status_macros.h"
+
+namespace daemoneye::alerting {
+
+using base::MutexLock;
+
+absl::Status Outbox::SetSinks(std::vector<SinkSpec> specs) {
+  std::vector<std::string> names;
+  for (const SinkSpec& spec : specs) names.push_back(spec.name);
+  RETURN_IF_ERROR(store_.range().status());  // a store that does not answer changes nothing
+  Stop(absl::ZeroDuration());
+  RETURN_IF_ERROR(store_.DropOtherSinks(names).status());
+  std::vector<Slot> slots;
+  for (SinkSpec& spec : specs) {
+    if (spec.replay_dead) RETURN_IF_ERROR(store_.ReplayDead(spec.name, clock_.Now()).status());
+    slots.push_back(
+        {spec.minimum_severity,
+         std::make_shared<SinkWorker>(spec.name, std::move(spec.sink), store_, clock_, options_)});
+  }
+  const MutexLock lock(mu_);
+  slots_ = std::move(slots);
+  for (const Slot& slot : slots_) {
+    const auto outbox = store_.Outbox(slot.worker->name());
+    slot.worker->Start(outbox.ok() ? outbox->pending : 0);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Outbox::Slot> Outbox::slots() const {
+  const MutexLock lock(mu_);
+  return slots_;
+}
+
+std::vector<std::string> Outbox::SinksFor(v1::Severity severity) const {
+  std::vector<std::string> names;
+  const MutexLock lock(mu_);
+  for (const Slot& slot : slots_) {
+    if (severity >= slot.minimum_severity) names.push_back(slot.worker->name());
+  }
+  return names;
+}
+
+void Outbox::Notify(const std::vector<std::string>& sinks) {
+  for (const Slot& slot : slots()) {
+    if (std::ranges::find(sinks, slot.worker->name()) != sinks.end()) slot.worker->Notify();
+  }
+}
+
+void Outbox::Reopen() {
+  for (const Slot& slot : slots()) slot.worker->Reopen();
+}
+
+void Outbox::Stop(absl::Duration grace) {
+  using base::operator+;
+  const base::Monotonic deadline = clock_.MonotonicNow() + grace;
+  const std::vector<Slot> stopping = slots();
+  for (const Slot& slot : stopping) {
+    if (grace > absl::ZeroDuration()) slot.worker->AwaitIdle(deadline);
+  }
+  for (const Slot& slot : stopping) slot.worker->Stop();
+}
+
+std::vector<SinkStatus> Outbox::statuses() const {
+  std::vector<SinkStatus> statuses;
+  for (const Slot& slot : slots()) statuses.push_back(slot.worker->status());
+  return statuses;
+}
+
+}  // namespace daemoneye::alerting
