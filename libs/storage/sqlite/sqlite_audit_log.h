@@ -1,0 +1,24 @@
+// SqliteAuditLog: AuditLog over the store's file.
+//
+// Threads:    any.
+// Ownership:  borrows the file.
+#pragma once
+
+#include "libs/storage/audit_log.h"
+#include "libs/storage/sqlite/store_file.h"
+
+namespace daemoneye::storage {
+
+class SqliteAuditLog final : public AuditLog {
+ public:
+  explicit SqliteAuditLog(StoreFile& file) : file_(file) {}
+
+  absl::StatusOr<uint64_t> Append(const AuditEntry& entry) override;
+  absl::StatusOr<std::vector<AuditEntry>> ReadAfter(uint64_t after_sequence,
+                                                    size_t max_entries) const override;
+
+ private:
+  StoreFile& file_;
+};
+
+}  // namespace daemoneye::storage

@@ -1,0 +1,51 @@
+// SqliteStore: the Store that ships: one SQLite file.
+//
+// Threads:    as the stores in it.
+// Ownership:  owns the file; outlives what its stores handed out.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "libs/storage/sqlite/sqlite_alert_store.h"
+#include "libs/storage/sqlite/sqlite_audit_log.h"
+#include "libs/storage/sqlite/sqlite_event_store.h"
+#include "libs/storage/sqlite/sqlite_trigger_store.h"
+#include "libs/storage/sqlite/store_file.h"
+#include "libs/storage/store.h"
+
+namespace daemoneye::storage {
+
+class SqliteStore final : public Store {
+ public:
+  // As StoreFile::Open. A file that was set aside is told by set_aside() and in the new file's
+  // audit.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const StoreFileOptions& options);
+
+  EventStore& events() override { return events_; }
+  AlertStore& alerts() override { return alerts_; }
+  TriggerStore& triggers() override { return triggers_; }
+  AuditLog& audit() override { return audit_; }
+  absl::Status health() const override { return file_->health(); }
+
+  const std::string& path() const { return file_->path(); }
+  const std::string& set_aside() const { return file_->set_aside(); }
+  bool is_checked() const { return file_->is_checked(); }
+
+ private:
+  explicit SqliteStore(std::unique_ptr<StoreFile> file)
+      : file_(std::move(file)),
+        events_(*file_),
+        alerts_(*file_),
+        triggers_(*file_),
+        audit_(*file_) {}
+
+  const std::unique_ptr<StoreFile> file_;
+  SqliteEventStore events_;
+  SqliteAlertStore alerts_;
+  SqliteTriggerStore triggers_;
+  SqliteAuditLog audit_;
+};
+
+}  // namespace daemoneye::storage
