@@ -10,10 +10,11 @@
 
 #include "absl/status/status.h"
 #include "libs/base/clock.h"
+#include "libs/base/listen_address.h"
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/thread.h"
-#include "libs/metrics/listen_address.h"
+#include "libs/metrics/listen_socket.h"
 #include "libs/metrics/registry_impl.h"
 
 namespace daemoneye::metrics {
@@ -42,7 +43,7 @@ class BlockSignals {
 
 class MetricsServer::Impl {
  public:
-  static absl::StatusOr<std::unique_ptr<Impl>> Create(const ListenAddress& address,
+  static absl::StatusOr<std::unique_ptr<Impl>> Create(const base::ListenAddress& address,
                                                       const Registry& registry) {
     auto impl = std::make_unique<Impl>();
     const std::vector<std::string> options = {
@@ -82,7 +83,7 @@ class MetricsServer::Impl {
     } while (!AwaitClosed(absl::Milliseconds(2)));
   }
 
-  const ListenAddress& bound() const { return bound_; }
+  const base::ListenAddress& bound() const { return bound_; }
 
  private:
   bool AwaitClosed(absl::Duration time) {
@@ -95,7 +96,7 @@ class MetricsServer::Impl {
 
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::shared_ptr<prometheus::Collectable> collectable_;
-  ListenAddress bound_;
+  base::ListenAddress bound_;
   base::Mutex mu_;
   base::CondVar closed_changed_;
   bool closed_ GUARDED_BY(mu_) = false;
@@ -104,8 +105,13 @@ class MetricsServer::Impl {
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(std::string_view address,
                                                                     const Registry& registry) {
   if (address.empty()) return nullptr;
-  ASSIGN_OR_RETURN(const ListenAddress listen, ParseListenAddress(address));
-  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(listen, registry));
+  auto listen = base::ParseTcpListenAddress(address);
+  if (!listen.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("metrics_address: {}", std::string(listen.status().message())));
+  }
+  if (listen->host == "localhost") listen->host = "127.0.0.1";  // the vendor takes no name
+  ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, Impl::Create(*listen, registry));
   return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(impl)));
 }
 

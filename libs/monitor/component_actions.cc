@@ -4,16 +4,15 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "libs/base/listen_address.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
 #include "libs/config/options_text.h"
 #include "libs/rpc/health_states.h"
-#include "libs/rpc/listen_address.h"
+#include "libs/rpc/pem_file.h"
 #include "libs/rpc/status_conversion.h"
 
 namespace daemoneye::monitor {
@@ -21,20 +20,17 @@ namespace {
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-}
-
 // What the server itself shows: with mutual TLS its own certificate is the only one at hand.
-std::shared_ptr<grpc::ChannelCredentials> SelfCredentials(const config::Config& config) {
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> SelfCredentials(
+    const config::Config& config) {
   if (config.GetString("tls_cert").empty()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions options;
-  options.pem_root_certs =
-      ReadFile(config.GetString("tls_client_ca").empty() ? config.GetString("tls_cert")
-                                                         : config.GetString("tls_client_ca"));
-  options.pem_cert_chain = ReadFile(config.GetString("tls_cert"));
-  options.pem_private_key = ReadFile(config.GetString("tls_key"));
+  const char* roots = config.GetString("tls_client_ca").empty() ? "tls_cert" : "tls_client_ca";
+  ASSIGN_OR_RETURN(options.pem_root_certs, rpc::ReadPemFile(roots, config.GetString(roots)));
+  ASSIGN_OR_RETURN(options.pem_cert_chain,
+                   rpc::ReadPemFile("tls_cert", config.GetString("tls_cert")));
+  ASSIGN_OR_RETURN(options.pem_private_key,
+                   rpc::ReadPemFile("tls_key", config.GetString("tls_key")));
   return grpc::SslCredentials(options);
 }
 
@@ -78,12 +74,14 @@ std::optional<int> RunActions(const ComponentDefinition& definition, const confi
 absl::Status CheckHealth(const config::Config& config, absl::Duration timeout) {
   const std::string& health = config.GetString("health_listen");
   ASSIGN_OR_RETURN(
-      const rpc::ListenAddress address,
-      rpc::ParseListenAddress(health.empty() ? config.GetList("listen").front() : health));
+      const base::ListenAddress address,
+      base::ParseListenAddress(health.empty() ? config.GetList("listen").front() : health));
   const bool is_clear = !health.empty() || address.is_unix;
-  const auto channel =
-      grpc::CreateChannel(address.ToGrpcAddress(),
-                          is_clear ? grpc::InsecureChannelCredentials() : SelfCredentials(config));
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (!is_clear) {
+    ASSIGN_OR_RETURN(credentials, SelfCredentials(config));
+  }
+  const auto channel = grpc::CreateChannel(address.ToString(), credentials);
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   grpc::health::v1::HealthCheckRequest request;

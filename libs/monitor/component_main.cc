@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "google/protobuf/util/time_util.h"
+#include "libs/base/listen_address.h"
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
@@ -21,6 +22,7 @@
 #include "libs/monitor/monitor_service.h"
 #include "libs/monitor/server_metrics.h"
 #include "libs/monitor/signal_waiter.h"
+#include "libs/rpc/pem_file.h"
 
 extern char** environ;
 
@@ -39,14 +41,7 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr absl::Duration kDrainTime = absl::Milliseconds(400);
 
 absl::StatusOr<std::string> ReadPem(const config::Config& config, const char* key) {
-  const std::string& path = config.GetString(key);
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || text.empty()) {
-    return absl::InvalidArgumentError(fmt::format("{}: cannot read {}", key, path));
-  }
-  return text;
+  return rpc::ReadPemFile(key, config.GetString(key));
 }
 
 absl::StatusOr<rpc::ServerOptions> MakeServerOptions(const config::Config& config) {
@@ -212,7 +207,7 @@ absl::Status Run::Start() {
   liveness_ = std::make_shared<Liveness>(
       clock_, [health = &server_->health()](bool is_alive) { health->SetAlive(is_alive); });
   service_->loop().Wake(service_->loop().Add(liveness_));
-  for (const rpc::ListenAddress& address : server_->addresses()) {
+  for (const base::ListenAddress& address : server_->addresses()) {
     logging::Info("listening", {{"address", address.ToString()}});
   }
   if (metrics_server_ != nullptr) {

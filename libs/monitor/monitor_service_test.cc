@@ -54,7 +54,7 @@ class MonitorServiceTest : public ::testing::Test {
   std::shared_ptr<grpc::Channel> Connect() {
     grpc::ChannelArguments arguments;
     arguments.SetInt("daemoneye.connection", ++connections_);
-    return grpc::CreateCustomChannel(server_->addresses()[0].ToGrpcAddress(),
+    return grpc::CreateCustomChannel(server_->addresses()[0].ToString(),
                                      grpc::InsecureChannelCredentials(), arguments);
   }
   // Blocks until the service has that many streams.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "grpc/health/v1/health.pb.h"
+#include "libs/base/listen_address.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/socket_path.h"
 
@@ -38,14 +39,14 @@ void KeepLibraryUp() { [[maybe_unused]] static const bool is_up = (grpc_init(), 
 
 // A listener that is about to be bound. `port` is filled by gRPC.
 struct Listener {
-  ListenAddress address;
+  base::ListenAddress address;
   ListenerOptions options;
   int port = 0;
 };
 
 absl::StatusOr<Listener> PlanListener(const std::string& text, const ServerOptions& options,
                                       Role role) {
-  ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(text));
+  ASSIGN_OR_RETURN(base::ListenAddress address, base::ParseListenAddress(text));
   Listener listener{.address = std::move(address)};
   listener.options.access.role = role;
   listener.options.socket_mode = role == Role::kOperator ? 0600 : 0660;
@@ -85,7 +86,7 @@ absl::StatusOr<std::list<Listener>> PlanListeners(const ServerOptions& options) 
   return listeners;
 }
 
-absl::Status CheckFree(const ListenAddress& address) {
+absl::Status CheckFree(const base::ListenAddress& address) {
   if (address.is_unix) return PrepareSocketPath(address.path);
   return address.port == 0 ? absl::OkStatus() : CheckPortIsFree(address);
 }
@@ -143,8 +144,8 @@ absl::Status Server::StartServices(const ServerOptions& options,
         observer->OnCallEnded(record);
       };
     }
-    builder.AddListeningPort(listener.address.ToGrpcAddress(),
-                             MakeListenerCredentials(listener.options), &listener.port);
+    builder.AddListeningPort(listener.address.ToString(), MakeListenerCredentials(listener.options),
+                             &listener.port);
   }
   for (const ServedService& served : services) builder.RegisterService(served.service);
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
@@ -170,14 +171,14 @@ absl::Status Server::StartServices(const ServerOptions& options,
 }
 
 absl::Status Server::StartHealth(const std::string& address) {
-  ASSIGN_OR_RETURN(health_address_, ParseListenAddress(address));
+  ASSIGN_OR_RETURN(health_address_, base::ParseListenAddress(address));
   RETURN_IF_ERROR(CheckFree(health_address_));
   grpc::ServerBuilder builder;
   Harden(builder, 4096);
   builder.SetOption(std::make_unique<WithoutReflection>());
   builder.RegisterCallbackGenericService(&nothing_else_);
   int port = 0;
-  builder.AddListeningPort(health_address_.ToGrpcAddress(), MakeListenerCredentials({}), &port);
+  builder.AddListeningPort(health_address_.ToString(), MakeListenerCredentials({}), &port);
   health_server_ = builder.BuildAndStart();
   if (health_server_ == nullptr) {
     return absl::UnavailableError(

@@ -16,10 +16,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "libs/base/listen_address.h"
 #include "libs/rpc/access.h"
 #include "libs/rpc/call_observer.h"
 #include "libs/rpc/health_states.h"
-#include "libs/rpc/listen_address.h"
 #include "libs/rpc/listener_credentials.h"
 
 namespace daemoneye::rpc {
@@ -63,9 +63,9 @@ class Server {
   HealthStates& health() { return health_; }
 
   // What is listened on, with the ports that were picked.
-  const std::vector<ListenAddress>& addresses() const { return addresses_; }
+  const std::vector<base::ListenAddress>& addresses() const { return addresses_; }
   // Of health_listen; empty host when there is none.
-  const ListenAddress& health_address() const { return health_address_; }
+  const base::ListenAddress& health_address() const { return health_address_; }
 
   // Health says not serving; no new calls; cancels those that have not ended within `grace`, and
   // returns when the last one has ended. Idempotent.
@@ -81,8 +81,8 @@ class Server {
   // Answers UNIMPLEMENTED beside health; a server without any service does not start.
   grpc::CallbackGenericService nothing_else_;
   HealthStates health_;
-  std::vector<ListenAddress> addresses_;
-  ListenAddress health_address_;
+  std::vector<base::ListenAddress> addresses_;
+  base::ListenAddress health_address_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<grpc::Server> health_server_;
 };

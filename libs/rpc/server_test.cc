@@ -86,8 +86,8 @@ class ServerTest : public ::testing::Test {
     ASSERT_TRUE(status.ok()) << status;
   }
 
-  static std::shared_ptr<grpc::Channel> Connect(const ListenAddress& address) {
-    return grpc::CreateChannel(address.ToGrpcAddress(), grpc::InsecureChannelCredentials());
+  static std::shared_ptr<grpc::Channel> Connect(const base::ListenAddress& address) {
+    return grpc::CreateChannel(address.ToString(), grpc::InsecureChannelCredentials());
   }
 
   // Calls `path` with those request bytes.
@@ -166,7 +166,7 @@ TEST_F(ServerTest, RequestThatIsTooLargeIsRefusedWithBothSizes) {
 TEST_F(ServerTest, HealthFollowsTheStatesOnEveryListener) {
   Start({.listen = {Socket("s")}, .health_listen = "127.0.0.1:0"});
   using grpc::health::v1::HealthCheckResponse;
-  for (const ListenAddress& address : {server_->addresses()[0], server_->health_address()}) {
+  for (const base::ListenAddress& address : {server_->addresses()[0], server_->health_address()}) {
     const auto stub = grpc::health::v1::Health::NewStub(Connect(address));
     const auto check = [&](const std::string& name) {
       grpc::ClientContext context;
@@ -256,7 +256,7 @@ TEST_F(ServerTest, ReflectionCanBeTurnedOff) {
 
 TEST_F(ServerTest, AddressInUseIsOneSentence) {
   Start({.listen = {Socket("s"), "127.0.0.1:0"}});
-  for (const ListenAddress& address : server_->addresses()) {
+  for (const base::ListenAddress& address : server_->addresses()) {
     const absl::Status status =
         Server::Start({.listen = {address.ToString()}}, {}, nullptr).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
@@ -343,7 +343,7 @@ class TlsTest : public ServerTest {
     }
     grpc::ChannelArguments arguments;
     arguments.SetSslTargetNameOverride("localhost");
-    return grpc::CreateCustomChannel(server_->addresses()[0].ToGrpcAddress(),
+    return grpc::CreateCustomChannel(server_->addresses()[0].ToString(),
                                      grpc::SslCredentials(options), arguments);
   }
   ServerOptions Options() {

@@ -58,7 +58,7 @@ bool IsAlive(const std::string& path) {
   return errno != ECONNREFUSED;
 }
 
-absl::Status BindOnce(const addrinfo& info, const ListenAddress& address) {
+absl::Status BindOnce(const addrinfo& info, const base::ListenAddress& address) {
   const base::UniqueFd fd(::socket(info.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -98,7 +98,7 @@ absl::Status PrepareSocketPath(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status CheckPortIsFree(const ListenAddress& address) {
+absl::Status CheckPortIsFree(const base::ListenAddress& address) {
   const addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
   const std::string port = std::to_string(address.port);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "libs/rpc/listen_address.h"
+#include "libs/base/listen_address.h"
 
 namespace daemoneye::rpc {
 
@@ -16,7 +16,7 @@ namespace daemoneye::rpc {
 absl::Status PrepareSocketPath(const std::string& path);
 
 // AlreadyExists or Unavailable, in one sentence, when a TCP port cannot be bound.
-absl::Status CheckPortIsFree(const ListenAddress& address);
+absl::Status CheckPortIsFree(const base::ListenAddress& address);
 
 // Sets the umask of the process for a scope, so that a socket is never wider than it is to be.
 // Only while the process starts: the umask belongs to all threads.

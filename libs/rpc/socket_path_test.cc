@@ -90,7 +90,7 @@ TEST_F(SocketPathTest, BusyPortIsOneSentence) {
   ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
   ASSERT_EQ(::listen(fd.get(), 1), 0);
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  const ListenAddress busy = {.host = "127.0.0.1", .port = ntohs(address.sin_port)};
+  const base::ListenAddress busy = {.host = "127.0.0.1", .port = ntohs(address.sin_port)};
   const absl::Status status = CheckPortIsFree(busy);
   EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(status.message()), HasSubstr("another process has this port"));

@@ -1,15 +1,13 @@
 #include "services/collector_gateway/gateway_component.h"
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "fmt/format.h"
 #include "grpcpp/security/credentials.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
+#include "libs/rpc/pem_file.h"
 #include "services/collector_gateway/gateway_backend.h"
 #include "services/collector_gateway/gateway_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
@@ -19,14 +17,7 @@ namespace daemoneye::gateway {
 namespace {
 
 absl::StatusOr<std::string> ReadPem(const config::Config& config, const char* key) {
-  const std::string& path = config.GetString(key);
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || text.empty()) {
-    return absl::InvalidArgumentError(fmt::format("{}: cannot read {}", key, path));
-  }
-  return text;
+  return rpc::ReadPemFile(key, config.GetString(key));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TcpCredentials(

@@ -1,4 +1,5 @@
-// ListenAddress: where a server listens, as the --listen flags spell it.
+// ListenAddress: where a server listens, as --listen, --health_listen and --metrics_address spell
+// it.
 //
 //   unix:///run/daemoneye/procmond.sock   unix:run/x.sock   127.0.0.1:50051   [::1]:0 0.0.0.0:50051
 #pragma once
@@ -9,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace daemoneye::rpc {
+namespace daemoneye::base {
 
 struct ListenAddress {
   bool is_unix = false;
@@ -18,9 +19,8 @@ struct ListenAddress {
   uint16_t port = 0;
 
   bool is_loopback() const;
-  // As gRPC takes it: "unix:/run/x.sock", "127.0.0.1:50051", "[::1]:50051".
-  std::string ToGrpcAddress() const;
-  // As a client gives it: "unix:///run/x.sock"; TCP as above.
+  bool is_ipv6() const { return host.find(':') != std::string::npos; }
+  // As a client gives it, gRPC's too: "unix:///run/x.sock", "127.0.0.1:50051", "[::1]:50051".
   std::string ToString() const;
 };
 
@@ -28,4 +28,7 @@ struct ListenAddress {
 // long for the kernel (107 bytes, unix(7)), a port that is missing or no number, a host name.
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text);
 
-}  // namespace daemoneye::rpc
+// The same for a listener that TCP alone can reach: a unix socket is refused, too.
+absl::StatusOr<ListenAddress> ParseTcpListenAddress(std::string_view text);
+
+}  // namespace daemoneye::base

@@ -1,4 +1,4 @@
-#include "libs/metrics/listen_address.h"
+#include "libs/metrics/listen_socket.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -6,28 +6,20 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <system_error>
 
-#include "libs/base/text.h"
 #include "libs/base/unique_fd.h"
 
 namespace daemoneye::metrics {
 namespace {
-
-absl::Status BadAddress(std::string_view text) {
-  return absl::InvalidArgumentError(
-      fmt::format("metrics_address={}: not an address; write 127.0.0.1:9464 or [::1]:9464",
-                  base::EscapeForTerminal(text.substr(0, 128))));
-}
 
 struct SocketAddress {
   sockaddr_storage storage = {};
   socklen_t length = 0;
 };
 
-SocketAddress ToSocketAddress(const ListenAddress& address) {
+SocketAddress ToSocketAddress(const base::ListenAddress& address) {
   SocketAddress out;
   if (address.is_ipv6()) {
     auto* v6 = reinterpret_cast<sockaddr_in6*>(&out.storage);
@@ -45,38 +37,14 @@ SocketAddress ToSocketAddress(const ListenAddress& address) {
   return out;
 }
 
-base::UniqueFd MakeSocket(const ListenAddress& address, int flags) {
+base::UniqueFd MakeSocket(const base::ListenAddress& address, int flags) {
   return base::UniqueFd(
       socket(address.is_ipv6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
 }
 
 }  // namespace
 
-std::string ListenAddress::ToString() const {
-  return is_ipv6() ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
-absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return BadAddress(text);
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  ListenAddress address;
-  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc() || end != port.data() + port.size()) return BadAddress(text);
-
-  unsigned char bytes[sizeof(in6_addr)];
-  if (host.starts_with('[') && host.ends_with(']')) {
-    address.host = std::string(host.substr(1, host.size() - 2));
-    if (inet_pton(AF_INET6, address.host.c_str(), bytes) != 1) return BadAddress(text);
-  } else {
-    address.host = host == "localhost" ? "127.0.0.1" : std::string(host);
-    if (inet_pton(AF_INET, address.host.c_str(), bytes) != 1) return BadAddress(text);
-  }
-  return address;
-}
-
-absl::Status CheckBindable(const ListenAddress& address) {
+absl::Status CheckBindable(const base::ListenAddress& address) {
   const base::UniqueFd fd = MakeSocket(address, 0);
   const SocketAddress target = ToSocketAddress(address);
   const int on = 1;
@@ -92,8 +60,8 @@ absl::Status CheckBindable(const ListenAddress& address) {
                                       : std::generic_category().message(error)));
 }
 
-void ConnectOnce(const ListenAddress& address) {
-  ListenAddress target = address;
+void ConnectOnce(const base::ListenAddress& address) {
+  base::ListenAddress target = address;
   if (target.host == "0.0.0.0") target.host = "127.0.0.1";
   if (target.host == "::") target.host = "::1";
   const base::UniqueFd fd = MakeSocket(target, SOCK_NONBLOCK);

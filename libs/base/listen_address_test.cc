@@ -1,9 +1,9 @@
-#include "libs/rpc/listen_address.h"
+#include "libs/base/listen_address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace daemoneye::rpc {
+namespace daemoneye::base {
 namespace {
 
 using ::testing::HasSubstr;
@@ -11,23 +11,21 @@ using ::testing::HasSubstr;
 TEST(ListenAddressTest, AcceptsUnixSocketsAndNumericAddresses) {
   const struct {
     const char* text;
-    const char* grpc;
     const char* printed;
     bool is_loopback;
   } cases[] = {
-      {"unix:///run/x.sock", "unix:/run/x.sock", "unix:///run/x.sock", true},
-      {"unix:/run/x.sock", "unix:/run/x.sock", "unix:///run/x.sock", true},
-      {"unix:x.sock", "unix:x.sock", "unix:x.sock", true},
-      {"127.0.0.1:50051", "127.0.0.1:50051", "127.0.0.1:50051", true},
-      {"localhost:0", "localhost:0", "localhost:0", true},
-      {"[::1]:50051", "[::1]:50051", "[::1]:50051", true},
-      {"0.0.0.0:1", "0.0.0.0:1", "0.0.0.0:1", false},
-      {"[::]:65535", "[::]:65535", "[::]:65535", false},
+      {"unix:///run/x.sock", "unix:///run/x.sock", true},
+      {"unix:/run/x.sock", "unix:///run/x.sock", true},
+      {"unix:x.sock", "unix:x.sock", true},
+      {"127.0.0.1:50051", "127.0.0.1:50051", true},
+      {"localhost:0", "localhost:0", true},
+      {"[::1]:50051", "[::1]:50051", true},
+      {"0.0.0.0:1", "0.0.0.0:1", false},
+      {"[::]:65535", "[::]:65535", false},
   };
   for (const auto& c : cases) {
     const absl::StatusOr<ListenAddress> address = ParseListenAddress(c.text);
     ASSERT_TRUE(address.ok()) << address.status();
-    EXPECT_EQ(address->ToGrpcAddress(), c.grpc);
     EXPECT_EQ(address->ToString(), c.printed);
     EXPECT_EQ(address->is_loopback(), c.is_loopback) << c.text;
   }
@@ -62,9 +60,22 @@ TEST(ListenAddressTest, RefusesWhatCannotBeListenedOnAndSaysWhy) {
   }
 }
 
+TEST(ListenAddressTest, TcpAloneTakesNoUnixSocketAndIsOtherwiseTheSame) {
+  const absl::StatusOr<ListenAddress> address = ParseTcpListenAddress("[::]:9464");
+  ASSERT_TRUE(address.ok()) << address.status();
+  EXPECT_EQ(address->ToString(), "[::]:9464");
+  for (const char* text : {"9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
+                           "127.0.0.1: 1", "::1:9464", "[::1]", "[127.0.0.1]:1", "[localhost]:1",
+                           "host.example:1", "unix:///run/x.sock", "1.2.3.4:80,5.6.7.8:80"}) {
+    const absl::Status status = ParseTcpListenAddress(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("want host:port, as 127.0.0.1:9464"));
+  }
+}
+
 TEST(ListenAddressTest, LongestPathFits) {
   EXPECT_TRUE(ParseListenAddress("unix:///" + std::string(106, 'x')).ok());
 }
 
 }  // namespace
-}  // namespace daemoneye::rpc
+}  // namespace daemoneye::base

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "libs/rpc/listen_address.h"
+#include "libs/base/listen_address.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using daemoneye::rpc::ParseListenAddress;
+  using daemoneye::base::ParseListenAddress;
   const auto address = ParseListenAddress({reinterpret_cast<const char*>(data), size});
   if (!address.ok()) return 0;
   const auto again = ParseListenAddress(address->ToString());
