@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "daemoneye/v1/filter.pb.h"
 #include "daemoneye/v1/types.pb.h"
 #include "libs/base/clock.h"
 #include "libs/event/event.h"
@@ -20,11 +19,16 @@ class TaskHandler {
   // Task types it takes.
   virtual std::vector<v1::TaskType> types() const = 0;
 
-  // Runs on the caller's thread, several at once; hands each record to `emit` (false: the caller
-  // has gone, stop) and says in *completeness what it could not read. Records need no origin.
-  virtual absl::Status Run(v1::TaskType type, const v1::EventFilter& filter, std::stop_token stop,
-                           const std::function<bool(event::Event)>& emit,
-                           v1::Completeness* completeness) = 0;
+  // Whether the caller's filter, all of it, asks for a record; gives the record its origin.
+  using Selects = std::function<bool(event::Event&)>;
+  // Hands a record over, which blocks while the caller reads slowly. False: the caller has gone,
+  // stop.
+  using Emit = std::function<bool(event::Event)>;
+
+  // Runs on the caller's thread, several at once. What is selected is what the task is done to; the
+  // handler decides what else it answers. Says in *completeness what it could not read.
+  virtual absl::Status Run(v1::TaskType type, const Selects& selects, std::stop_token stop,
+                           const Emit& emit, v1::Completeness* completeness) = 0;
 };
 
 }  // namespace daemoneye::collector

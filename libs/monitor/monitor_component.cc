@@ -10,6 +10,7 @@
 #include "libs/logging/logging.h"
 #include "libs/monitor/collector_metrics.h"
 #include "libs/monitor/source_proto.h"
+#include "libs/monitor/task_selector.h"
 
 namespace daemoneye::monitor {
 namespace {
@@ -186,17 +187,23 @@ absl::Status MonitorComponent::RunTask(const v1::ExecuteTaskRequest& request, st
     return absl::FailedPreconditionError(
         fmt::format("type: {} is not a task of this monitor", v1::TaskType_Name(request.type())));
   }
-  const auto emit_with_origin = [&](event::Event record) {
-    v1::Origin& origin = *record.mutable_origin();
-    origin.set_monitor(context_.publisher.monitor());
-    origin.set_host(context_.publisher.host());
-    origin.set_stream_id(context_.publisher.stream_id());
-    return emit(std::move(record));
-  };
+  v1::Origin origin;
+  origin.set_monitor(context_.publisher.monitor());
+  origin.set_host(context_.publisher.host());
+  origin.set_stream_id(context_.publisher.stream_id());
+  ASSIGN_OR_RETURN(TaskSelector selector, TaskSelector::Create(request.filter(), origin));
   v1::Completeness& completeness = *summary.mutable_completeness();
   completeness.set_complete(true);
-  return (*handler)->Run(request.type(), request.filter(), std::move(stop), emit_with_origin,
-                         &completeness);
+  RETURN_IF_ERROR((*handler)->Run(
+      request.type(), [&](event::Event& record) { return selector.Selects(record); },
+      std::move(stop),
+      [&](event::Event record) {
+        *record.mutable_origin() = origin;
+        return emit(std::move(record));
+      },
+      &completeness));
+  selector.Report(completeness);
+  return absl::OkStatus();
 }
 
 }  // namespace daemoneye::monitor

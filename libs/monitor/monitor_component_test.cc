@@ -23,17 +23,37 @@ config::Config DefaultConfig() {
   return *config::Config::Load(table, {.args = {"--config="}, .environment = {}});
 }
 
+// Does its task to processes 1 to 3: a record of each that is selected, and one of its child.
+class FakeTaskHandler final : public collector::TaskHandler {
+ public:
+  std::vector<v1::TaskType> types() const override { return {v1::TASK_TYPE_MONITOR_PROCESS_TREE}; }
+  absl::Status Run(v1::TaskType, const Selects& selects, std::stop_token, const Emit& emit,
+                   v1::Completeness*) override {
+    for (uint32_t pid = 1; pid <= 3; ++pid) {
+      event::Event record = collector::FakeProcessEvent(v1::PROCESS_ACTION_SNAPSHOT, pid);
+      if (!selects(record)) continue;
+      emit(record);
+      emit(collector::FakeProcessEvent(v1::PROCESS_ACTION_SNAPSHOT, pid + 100));
+    }
+    return absl::OkStatus();
+  }
+};
+
 class MonitorComponentTest : public ::testing::Test {
  protected:
   MonitorComponentTest() {
     MonitorParts parts;
     parts.sources.push_back(collector::MakeFakeEventSource(source_));
+    parts.tasks.push_back(std::make_unique<FakeTaskHandler>());
+    v1::Publisher publisher;
+    publisher.set_monitor("test");
+    publisher.set_host("here");
     auto component = MonitorComponent::Create(
         ComponentContext{.config = config_,
                          .metrics = registry_,
                          .bus = bus_,
                          .clock = clock_,
-                         .publisher = {},
+                         .publisher = publisher,
                          .fill_server_status = [](v1::GetStatusResponse&) {},
                          .on_readiness_changed = [] {}},
         std::move(parts));
@@ -79,6 +99,33 @@ TEST_F(MonitorComponentTest, AMonitorThatEndsBeforeItHasStartedLetsEverybodyGo) 
   auto refreshed = Refresh(absl::Seconds(5));
   EXPECT_TRUE(component_->Stop().ok());
   refreshed.get().IgnoreError();
+}
+
+TEST_F(MonitorComponentTest, ATaskIsDoneToWhatTheWholeFilterSelects) {
+  v1::ExecuteTaskRequest request;
+  request.set_type(v1::TASK_TYPE_MONITOR_PROCESS_TREE);
+  request.mutable_filter()->add_monitors("test");
+  request.mutable_filter()->set_sql("pid <> 2 AND host = 'here'");
+  std::vector<uint32_t> pids;
+  v1::TaskSummary summary;
+  const auto emit = [&](const v1::CollectionEvent& record) {
+    EXPECT_EQ(record.origin().host(), "here");
+    pids.push_back(record.process().pid());
+    return true;
+  };
+  ASSERT_TRUE(component_->backend().RunTask(request, {}, emit, summary).ok());
+  EXPECT_THAT(pids, testing::ElementsAre(1, 101, 3, 103)) << "what else is told is the handler's";
+  EXPECT_TRUE(summary.completeness().complete());
+
+  pids.clear();
+  request.mutable_filter()->add_hosts("there");
+  ASSERT_TRUE(component_->backend().RunTask(request, {}, emit, summary).ok());
+  EXPECT_THAT(pids, testing::IsEmpty());
+
+  request.mutable_filter()->set_sql("no_such_column = 1");
+  const absl::Status refused = component_->backend().RunTask(request, {}, emit, summary);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(refused.ToString(), testing::HasSubstr("filter.sql"));
 }
 
 }  // namespace

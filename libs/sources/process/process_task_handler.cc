@@ -9,7 +9,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "libs/base/status_macros.h"
-#include "libs/event/filter.h"
 #include "libs/linux/procfs/pid_lister.h"
 #include "libs/sources/process/process_table.h"
 #include "libs/sources/process/record_event.h"
@@ -17,21 +16,6 @@
 
 namespace daemoneye::process {
 namespace {
-
-// What a record does not say is what its origin will: the caller's to decide.
-v1::EventFilter WithoutOrigin(const v1::EventFilter& filter) {
-  v1::EventFilter rest = filter;
-  rest.clear_hosts();
-  rest.clear_monitors();
-  return rest;
-}
-
-absl::StatusOr<event::CompiledFilter> Compile(const v1::EventFilter& filter) {
-  if (!filter.sql().empty()) {
-    return absl::InvalidArgumentError("filter.sql: a task takes none; select by the other fields");
-  }
-  return event::CompiledFilter::Create(WithoutOrigin(filter));
-}
 
 // One reading of all processes, and the answers from it.
 class Reading {
@@ -58,12 +42,16 @@ class Reading {
     return absl::OkStatus();
   }
 
-  // The records that pass `filter`, in the order of their pids.
-  std::vector<uint32_t> Select(const event::CompiledFilter& filter) {
+  // The selected, in the order of their pids.
+  std::vector<uint32_t> Select(const collector::TaskHandler::Selects& selects,
+                               const std::stop_token& stop) {
     std::vector<uint32_t> selected;
     for (const pid_t pid : pids_) {
+      if (stop.stop_requested()) break;
       const ProcessRecord* record = Find(static_cast<uint32_t>(pid));
-      if (record != nullptr && filter.Matches(Build(*record))) selected.push_back(record->pid);
+      if (record == nullptr) continue;
+      event::Event event = Build(*record);
+      if (selects(event)) selected.push_back(record->pid);
     }
     return selected;
   }
@@ -153,19 +141,17 @@ std::vector<v1::TaskType> ProcessTaskHandler::types() const {
           v1::TASK_TYPE_MONITOR_PROCESS_TREE, v1::TASK_TYPE_VERIFY_EXECUTABLE};
 }
 
-absl::Status ProcessTaskHandler::Run(v1::TaskType type, const v1::EventFilter& filter,
-                                     std::stop_token stop,
-                                     const std::function<bool(event::Event)>& emit,
+absl::Status ProcessTaskHandler::Run(v1::TaskType type, const Selects& selects,
+                                     std::stop_token stop, const Emit& emit,
                                      v1::Completeness* completeness) {
   const std::vector<v1::TaskType> taken = types();
   if (std::find(taken.begin(), taken.end(), type) == taken.end()) {
     return absl::InvalidArgumentError(
         fmt::format("task_type: {} is not about processes", v1::TaskType_Name(type)));
   }
-  ASSIGN_OR_RETURN(const event::CompiledFilter compiled, Compile(filter));
   Reading reading(fs_, config_, clock_);
   RETURN_IF_ERROR(reading.ReadAll(stop));
-  std::vector<uint32_t> pids = reading.Select(compiled);
+  std::vector<uint32_t> pids = reading.Select(selects, stop);
   if (type == v1::TASK_TYPE_MONITOR_PROCESS_TREE) pids = reading.WithDescendants(pids);
 
   const bool has_hash =

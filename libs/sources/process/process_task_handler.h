@@ -1,6 +1,6 @@
 // ProcessTaskHandler: answers a task about processes by reading them now.
 //
-//   ENUMERATE_PROCESSES   a SNAPSHOT record of each process that the filter selects
+//   ENUMERATE_PROCESSES   a SNAPSHOT record of each process that is selected
 //   CHECK_PROCESS_HASH    the same, each with the hash of its running image
 //   MONITOR_PROCESS_TREE  the selected processes and all their descendants
 //   VERIFY_EXECUTABLE     the same as CHECK_PROCESS_HASH, only of processes with an image, which
@@ -10,7 +10,6 @@
 // Ownership:  borrows the procfs, the hasher and the clock, which outlive it.
 #pragma once
 
-#include <functional>
 #include <stop_token>
 #include <vector>
 
@@ -30,10 +29,9 @@ class ProcessTaskHandler final : public collector::TaskHandler {
 
   std::vector<v1::TaskType> types() const override;
 
-  // InvalidArgument: the filter or the type. Cancelled: stopped, or the caller has gone.
-  absl::Status Run(v1::TaskType type, const v1::EventFilter& filter, std::stop_token stop,
-                   const std::function<bool(event::Event)>& emit,
-                   v1::Completeness* completeness) override;
+  // InvalidArgument: the type. Cancelled: stopped, or the caller has gone.
+  absl::Status Run(v1::TaskType type, const Selects& selects, std::stop_token stop,
+                   const Emit& emit, v1::Completeness* completeness) override;
 
  private:
   const procfs::ProcFs& fs_;
