@@ -233,6 +233,23 @@ std::string ViewOf(const OptionSpec& spec, const OptionValue& value) {
 
 }  // namespace
 
+std::string Config::Fingerprint() const {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  const auto add = [&](std::string_view text) {
+    for (const char byte : text) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
+    hash = (hash ^ 0xff) * 0x100000001b3;  // ends a text: in no UTF-8
+  };
+  for (size_t i = 0; i < source_->table.specs.size(); ++i) {
+    const OptionSpec& spec = source_->table.specs[i];
+    if (spec.flag_only || spec.secret) continue;
+    const OptionValue& value = values_->settings[i].value;
+    const auto* document = std::get_if<Document>(&value);
+    add(spec.key);
+    add(document != nullptr ? document->json : FormatValue(value));
+  }
+  return fmt::format("{:016x}", hash);
+}
+
 std::vector<SettingView> Config::Settings() const {
   std::vector<SettingView> views;
   for (size_t i = 0; i < source_->table.specs.size(); ++i) {

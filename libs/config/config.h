@@ -91,6 +91,10 @@ class Config {
   bool Has(std::string_view name) const;
   Layer layer(std::string_view name) const;
 
+  // 16 hexadecimal digits of all values but the secret ones, wherever they came from: the same for
+  // the same settings in every process of this version.
+  std::string Fingerprint() const;
+
   // Every setting but the flag-only ones, in the table's order.
   std::vector<SettingView> Settings() const;
 

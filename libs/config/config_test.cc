@@ -113,6 +113,21 @@ TEST(ConfigTest, RefusesATableThatIsWrong) {
   EXPECT_THAT(ErrorOf(FakeInput({}), bad_name), HasSubstr("is not snake_case"));
 }
 
+TEST(ConfigFingerprintTest, TellsValuesApartButNotTheirLayerNorSecrets) {
+  const auto fingerprint = [](std::vector<std::string> args,
+                              std::vector<std::string> environment = {}) {
+    return Config::Load(EveryTypeTable(), FakeInput(std::move(args), std::move(environment)))
+        ->Fingerprint();
+  };
+  const std::string defaults = fingerprint({});
+  EXPECT_THAT(defaults, testing::MatchesRegex("[0-9a-f]{16}"));
+  EXPECT_EQ(fingerprint({}), defaults);
+  EXPECT_NE(fingerprint({"--count=2"}), defaults);
+  EXPECT_EQ(fingerprint({"--count=2"}), fingerprint({}, {"DAEMONEYE_COUNT=2"}));
+  EXPECT_NE(fingerprint({"--name=ab"}), fingerprint({"--name=a"}));
+  EXPECT_EQ(fingerprint({"--password=hunter2"}), defaults);
+}
+
 TEST(PrintConfigTest, ShowsTheLayerAndNeverASecret) {
   const std::string printed =
       Config::Load(EveryTypeTable(), FakeInput({"--interval=60", "--password=hunter2", "--check"},

@@ -37,6 +37,12 @@ ServerMetrics::ServerMetrics(const std::string& component, metrics::Registry& re
       RequestsLocked(method.service, method.method, absl::StatusCode::kOk);
     }
   }
+  callbacks_.push_back(registry.AddCallback(
+      "config_info", "Always 1; the label tells which settings are in force, secrets left out.",
+      metrics::MetricType::kGauge, [this](const metrics::SampleSink& sink) {
+        MutexLock lock(mu_);
+        sink({{"component", component_}, {"config_hash", fingerprint_}}, 1);
+      }));
   const auto gauge = [&](const char* name, const char* help,
                          std::function<double(const BusStatistics&)> value) {
     callbacks_.push_back(registry.AddCallback(
@@ -92,6 +98,8 @@ void ServerMetrics::OnCallEnded(const rpc::CallRecord& call) {
 void ServerMetrics::SetConfig(const config::Config& config, bool reload_ok) {
   generation_.Set(static_cast<double>(config.generation()));
   reload_ok_.Set(reload_ok ? 1 : 0);
+  MutexLock lock(mu_);
+  fingerprint_ = config.Fingerprint();
 }
 
 }  // namespace daemoneye::monitor

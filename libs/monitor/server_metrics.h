@@ -35,6 +35,7 @@ class ServerMetrics final : public rpc::CallObserver {
   metrics::Gauge generation_;
   metrics::Gauge reload_ok_;
   base::Mutex mu_;
+  std::string fingerprint_ GUARDED_BY(mu_);
   // By service, method and code: the methods of one table and gRPC's 17 codes.
   std::map<std::string, metrics::Counter> requests_ GUARDED_BY(mu_);
   std::vector<metrics::CallbackHandle> callbacks_;
