@@ -1,0 +1,348 @@
+#include "libs/trigger/trigger_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "libs/base/mutex.h"
+#include "libs/event/event_builder.h"
+#include "libs/trigger/admission.h"
+#include "libs/trigger/back_test.h"
+#include "libs/trigger/generation.h"
+#include "libs/trigger/trigger_check.h"
+#include "libs/trigger/trigger_set.h"
+
+namespace daemoneye::trigger {
+
+class TriggerEngine::Impl {
+ public:
+  Impl(const EngineOptions& options, MatchSink& sink, base::Clock& clock)
+      : options_(options), sink_(sink), clock_(clock), admission_(options, clock) {
+    std::vector<Refusal> none;
+    set_ = TriggerSet::Compile({}, SetOptionsOf(options), live_, &none);
+  }
+
+  std::vector<Refusal> Apply(Definitions definitions);
+  void Process(std::span<const v1::CollectionEvent* const> events);
+  void Tick();
+  v1::ValidateTriggerResponse Validate(const v1::Trigger& trigger) const;
+  absl::StatusOr<v1::BackTestTriggerResponse> BackTest(const v1::Trigger& trigger,
+                                                       const EventReader& next,
+                                                       const BackTestOptions& options) const;
+  std::vector<v1::TriggerStatistics> Statistics(const std::vector<std::string>& ids) const;
+  QueueStatistics Queue() const;
+  EngineGauges Gauges() const;
+  void CountMissed(uint64_t events) {
+    base::MutexLock lock(mu_);
+    missed_events_ += events;
+  }
+  uint64_t missed_events() const {
+    base::MutexLock lock(mu_);
+    return missed_events_;
+  }
+
+ private:
+  struct Record : TriggerRecord {
+    std::string fingerprint;
+    CutOffWatch cut_offs;
+    std::string suspended;
+  };
+  using Suspended = std::pair<std::string, std::string>;
+  // What is to be told once the lock is gone.
+  struct News {
+    std::vector<RateLimitNotice> notices;
+    std::vector<Suspended> suspended;
+  };
+
+  static SetOptions SetOptionsOf(const EngineOptions& options) {
+    return {.event_budget = options.event_budget, .window_budget = options.window_budget};
+  }
+
+  void FoldCostsLocked() REQUIRES(mu_);
+  void RenewRecordsLocked(const std::vector<std::shared_ptr<const v1::Trigger>>& triggers)
+      REQUIRES(mu_);
+  void AdmitLocked(std::vector<Hit> hits, News* news) REQUIRES(mu_);
+  void SuspendLocked(News* news) REQUIRES(mu_);
+  void Tell(const News& news);
+  void HandOver();
+  v1::TriggerStatistics StatisticsLocked(const std::string& id, const Record& record) const
+      REQUIRES(mu_);
+
+  const EngineOptions options_;
+  MatchSink& sink_;
+  base::Clock& clock_;
+  mutable base::Mutex mu_;
+  base::Mutex apply_mu_;  // one Apply at a time; taken before mu_
+  Lists lists_ GUARDED_BY(mu_);
+  LiveTables live_ GUARDED_BY(mu_);
+  std::unique_ptr<TriggerSet> set_ GUARDED_BY(mu_);
+  std::vector<Record*> by_index_ GUARDED_BY(mu_);  // of set_
+  absl::flat_hash_map<std::string, std::unique_ptr<Record>> records_ GUARDED_BY(mu_);
+  Admission admission_ GUARDED_BY(mu_);
+  uint64_t timed_out_ GUARDED_BY(mu_) = 0;
+  uint64_t missed_events_ GUARDED_BY(mu_) = 0;
+};
+
+std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
+  base::MutexLock apply_lock(apply_mu_);
+  std::vector<Refusal> refusals = CheckDefinitions(definitions, options_.max_triggers);
+  std::vector<std::shared_ptr<const v1::Trigger>> triggers;
+  for (v1::Trigger& trigger : definitions.triggers) {
+    triggers.push_back(std::make_shared<const v1::Trigger>(std::move(trigger)));
+  }
+  if (!refusals.empty()) return refusals;
+  // On tables of its own, so that Process goes on; it is bound to the real ones below.
+  auto set = TriggerSet::Compile(triggers, SetOptionsOf(options_), live_, &refusals);
+  if (!refusals.empty()) return refusals;
+  base::MutexLock lock(mu_);
+  FoldCostsLocked();
+  set->TakeWindows(*set_);
+  set_ = std::move(set);
+  lists_ = definitions.lists;
+  live_.SetLists(definitions.lists);
+  live_.LoadBaseline(definitions.baseline);
+  RenewRecordsLocked(triggers);
+  return {};
+}
+
+// What the old set counted stays with the triggers.
+void TriggerEngine::Impl::FoldCostsLocked() {
+  for (size_t i = 0; i < by_index_.size(); ++i) {
+    by_index_[i]->statistics =
+        StatisticsLocked(by_index_[i]->statistics.trigger_id(), *by_index_[i]);
+  }
+}
+
+void TriggerEngine::Impl::RenewRecordsLocked(
+    const std::vector<std::shared_ptr<const v1::Trigger>>& triggers) {
+  absl::flat_hash_map<std::string, std::unique_ptr<Record>> kept;
+  for (const auto& trigger : triggers) {
+    std::string fingerprint = Fingerprint(*trigger);
+    std::unique_ptr<Record>& record = kept[trigger->id()];
+    if (const auto old = records_.find(trigger->id()); old != records_.end()) {
+      record = std::move(old->second);
+      records_.erase(old);
+    }
+    if (record == nullptr || record->fingerprint != fingerprint) {
+      if (record != nullptr) admission_.Forget(trigger->id());
+      record = std::make_unique<Record>();
+      record->statistics.set_trigger_id(trigger->id());
+      record->fingerprint = std::move(fingerprint);
+    }
+    record->definition = trigger;
+  }
+  for (const auto& [id, record] : records_) admission_.Forget(id);
+  records_ = std::move(kept);
+  by_index_.clear();
+  for (size_t i = 0; i < set_->size(); ++i) {
+    by_index_.push_back(records_.at(set_->definition(i)->id()).get());
+    if (!by_index_[i]->suspended.empty()) set_->Suspend(i);
+  }
+}
+
+void TriggerEngine::Impl::Process(std::span<const v1::CollectionEvent* const> events) {
+  News news;
+  {
+    base::MutexLock lock(mu_);
+    std::vector<Hit> hits;
+    set_->Evaluate(events, clock_.Now(), &hits);
+    AdmitLocked(std::move(hits), &news);
+    SuspendLocked(&news);
+  }
+  Tell(news);
+  HandOver();
+}
+
+void TriggerEngine::Impl::Tick() {
+  News news;
+  {
+    base::MutexLock lock(mu_);
+    std::vector<Hit> hits;
+    set_->EvaluateWindows(clock_.Now(), &hits);
+    AdmitLocked(std::move(hits), &news);
+    SuspendLocked(&news);
+  }
+  Tell(news);
+  HandOver();
+}
+
+void TriggerEngine::Impl::AdmitLocked(std::vector<Hit> hits, News* news) {
+  // An event that many triggers match is copied once.
+  const v1::CollectionEvent* copied = nullptr;
+  std::shared_ptr<const v1::CollectionEvent> event;
+  for (Hit& hit : hits) {
+    Record& record = *by_index_[hit.trigger];
+    if (hit.is_excepted) {
+      ++(*record.statistics.mutable_suppressed())["excepted"];
+      continue;
+    }
+    if (hit.window_event == nullptr && hit.event != copied) {
+      copied = hit.event;
+      event = std::make_shared<const v1::CollectionEvent>(*hit.event);
+    }
+    TriggerMatch match{.trigger = record.definition,
+                       .event = hit.window_event != nullptr ? hit.window_event : event,
+                       .evidence = std::move(hit.evidence),
+                       .key = std::move(hit.key),
+                       .details = std::move(hit.details),
+                       .matched_at = clock_.Now()};
+    if (match.event->has_trigger_request())
+      match.depth = match.event->trigger_request().depth() + 1;
+    const auto evicted = admission_.Admit(std::move(match), record, &news->notices);
+    if (!evicted) continue;
+    if (const auto found = records_.find(*evicted); found != records_.end()) {
+      v1::TriggerStatistics& loser = found->second->statistics;
+      loser.set_accepted(loser.accepted() - std::min<uint64_t>(loser.accepted(), 1));
+      ++(*loser.mutable_suppressed())["queue_full"];
+    }
+  }
+}
+
+void TriggerEngine::Impl::SuspendLocked(News* news) {
+  const base::Monotonic now = clock_.MonotonicNow();
+  for (size_t i = 0; i < by_index_.size(); ++i) {
+    Record& record = *by_index_[i];
+    if (!record.suspended.empty()) continue;
+    const TriggerCost& cost = set_->cost(i);
+    if (!record.cut_offs.Exceeds(cost.cut_offs, now, options_.max_cut_offs)) continue;
+    record.suspended = SuspensionReason(options_.max_cut_offs, cost.last_error);
+    set_->Suspend(i);
+    news->suspended.emplace_back(record.definition->id(), record.suspended);
+  }
+}
+
+void TriggerEngine::Impl::Tell(const News& news) {
+  for (const RateLimitNotice& notice : news.notices) sink_.OnRateLimited(notice);
+  for (const auto& [id, reason] : news.suspended) sink_.OnSuspended(id, reason);
+}
+
+// Only this thread pushes, so what is put back fits.
+void TriggerEngine::Impl::HandOver() {
+  std::vector<RequestQueue::Item> items;
+  {
+    base::MutexLock lock(mu_);
+    items = admission_.queue().TakeAll();
+  }
+  std::vector<RequestQueue::Item> left;
+  uint64_t timed_out = 0;
+  const base::Monotonic now = clock_.MonotonicNow();
+  for (RequestQueue::Item& item : items) {
+    if (item.deadline <= now) {
+      ++timed_out;
+      sink_.OnTimeout(item.match);
+    } else if (!sink_.OnMatch(item.match)) {
+      left.push_back(std::move(item));
+    }
+  }
+  base::MutexLock lock(mu_);
+  timed_out_ += timed_out;
+  admission_.queue().PutBack(std::move(left));
+}
+
+v1::ValidateTriggerResponse TriggerEngine::Impl::Validate(const v1::Trigger& trigger) const {
+  Lists lists;
+  {
+    base::MutexLock lock(mu_);
+    lists = lists_;
+  }
+  return ValidateTrigger(trigger, lists, SetOptionsOf(options_));
+}
+
+absl::StatusOr<v1::BackTestTriggerResponse> TriggerEngine::Impl::BackTest(
+    const v1::Trigger& trigger, const EventReader& next, const BackTestOptions& options) const {
+  std::unique_ptr<LiveTables> live;
+  {
+    base::MutexLock lock(mu_);
+    live = live_.Copy();
+  }
+  return RunBackTest(trigger, *live, SetOptionsOf(options_), next, options);
+}
+
+v1::TriggerStatistics TriggerEngine::Impl::StatisticsLocked(const std::string& /*id*/,
+                                                            const Record& record) const {
+  v1::TriggerStatistics statistics = record.statistics;
+  statistics.set_suspended(record.suspended);
+  const auto found = std::ranges::find(by_index_, &record);
+  if (found == by_index_.end()) return statistics;
+  const TriggerCost& cost = set_->cost(found - by_index_.begin());
+  statistics.set_evaluated(statistics.evaluated() + cost.evaluated);
+  statistics.set_errors(statistics.errors() + cost.errors);
+  if (!cost.last_error.empty()) statistics.set_last_error(cost.last_error);
+  const absl::Duration before = absl::Seconds(statistics.cpu_time().seconds()) +
+                                absl::Nanoseconds(statistics.cpu_time().nanos());
+  event::SetDuration(before + cost.cpu_time, statistics.mutable_cpu_time());
+  return statistics;
+}
+
+std::vector<v1::TriggerStatistics> TriggerEngine::Impl::Statistics(
+    const std::vector<std::string>& ids) const {
+  std::vector<v1::TriggerStatistics> all;
+  base::MutexLock lock(mu_);
+  if (ids.empty()) {
+    for (const auto& [id, record] : records_) all.push_back(StatisticsLocked(id, *record));
+  }
+  for (const std::string& id : ids) {
+    const auto found = records_.find(id);
+    if (found != records_.end()) all.push_back(StatisticsLocked(id, *found->second));
+  }
+  std::ranges::sort(all, {}, [](const auto& s) { return s.trigger_id(); });
+  return all;
+}
+
+QueueStatistics TriggerEngine::Impl::Queue() const {
+  base::MutexLock lock(mu_);
+  const RequestQueue& queue = admission_.queue();
+  QueueStatistics statistics{
+      .depth = queue.size(), .capacity = queue.capacity(), .dropped = {}, .timed_out = timed_out_};
+  for (const auto priority : {v1::TRIGGER_PRIORITY_LOW, v1::TRIGGER_PRIORITY_NORMAL,
+                              v1::TRIGGER_PRIORITY_HIGH, v1::TRIGGER_PRIORITY_CRITICAL}) {
+    const std::string name = v1::TriggerPriority_Name(priority).substr(sizeof("TRIGGER_PRIORITY"));
+    statistics.dropped[name] = queue.dropped(priority);
+  }
+  return statistics;
+}
+
+EngineGauges TriggerEngine::Impl::Gauges() const {
+  base::MutexLock lock(mu_);
+  const auto is_suspended = [](const auto& r) { return !r.second->suspended.empty(); };
+  return {.triggers = records_.size(),
+          .suspended = static_cast<size_t>(std::ranges::count_if(records_, is_suspended)),
+          .processes = live_.processes(),
+          .process_bytes = live_.process_bytes(),
+          .processes_evicted = live_.processes_evicted(),
+          .baseline_rows = live_.baseline_rows(),
+          .baseline_refused = live_.baseline_refused(),
+          .window_events = set_->window_events(),
+          .window_bytes = set_->window_bytes(),
+          .window_events_dropped = set_->window_events_dropped(),
+          .dedup_entries = admission_.dedup_entries()};
+}
+
+TriggerEngine::TriggerEngine(const EngineOptions& options, MatchSink& sink, base::Clock& clock)
+    : impl_(std::make_unique<Impl>(options, sink, clock)) {}
+TriggerEngine::~TriggerEngine() = default;
+
+std::vector<Refusal> TriggerEngine::Apply(Definitions definitions) {
+  return impl_->Apply(std::move(definitions));
+}
+void TriggerEngine::Process(std::span<const v1::CollectionEvent* const> events) {
+  impl_->Process(events);
+}
+void TriggerEngine::Tick() { impl_->Tick(); }
+void TriggerEngine::CountMissed(uint64_t events) { impl_->CountMissed(events); }
+v1::ValidateTriggerResponse TriggerEngine::Validate(const v1::Trigger& trigger) const {
+  return impl_->Validate(trigger);
+}
+absl::StatusOr<v1::BackTestTriggerResponse> TriggerEngine::BackTest(
+    const v1::Trigger& trigger, const EventReader& next, const BackTestOptions& options) const {
+  return impl_->BackTest(trigger, next, options);
+}
+std::vector<v1::TriggerStatistics> TriggerEngine::Statistics(
+    const std::vector<std::string>& ids) const {
+  return impl_->Statistics(ids);
+}
+QueueStatistics TriggerEngine::Queue() const { return impl_->Queue(); }
+EngineGauges TriggerEngine::Gauges() const { return impl_->Gauges(); }
+uint64_t TriggerEngine::missed_events() const { return impl_->missed_events(); }
+
+}  // namespace daemoneye::trigger
