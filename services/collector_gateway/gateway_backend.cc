@@ -30,7 +30,7 @@ GatewayBackend::GatewayBackend(std::vector<MonitorAddress> addresses, event_bus:
       options_(std::move(options)),
       registry_([this](const v1::Publisher& p) { announcements_.AddPublisher(p); }),
       links_(std::move(addresses),
-             LinkDependencies{bus, registry_, clock, nullptr, options_.publisher.version(),
+             LinkDependencies{bus, pool_, registry_, clock, nullptr, options_.publisher.version(),
                               [this](const MonitorLink& link) { OnLinkChange(link); }},
              options_.links) {}
 

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "libs/base/mutex.h"
+#include "libs/event/event_pool.h"
 #include "libs/monitor/monitor_backend.h"
 #include "services/collector_gateway/link_set.h"
 #include "services/collector_gateway/origin_registry.h"
@@ -60,6 +61,7 @@ class GatewayBackend final : public monitor::MonitorBackend {
   const bool has_monitors_;
   const Options options_;
   monitor::Announcements announcements_;
+  event::EventPool pool_;
   OriginRegistry registry_;
   base::Mutex mu_;
   std::string last_told_ GUARDED_BY(mu_);

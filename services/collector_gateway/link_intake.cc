@@ -14,7 +14,6 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr int64_t kDaySeconds = 24 * 60 * 60;
-constexpr size_t kExpectedEvents = 256;
 
 // A monitor's event_time this far from when it read the event is a broken clock, not a late event.
 bool HasPlausibleTime(const event::Event& event) {
@@ -102,12 +101,14 @@ absl::Status LinkIntake::AcceptBatch(std::string_view message) {
     }
   }
   Flush();
+  parser_.Rest();
   return status;
 }
 
 absl::Status LinkIntake::AcceptEvent(std::string_view event) {
   absl::Status status = Take(event);
   Flush();
+  parser_.Rest();
   return status;
 }
 
@@ -122,13 +123,7 @@ absl::Status LinkIntake::Take(std::string_view bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("event of {} bytes, the bound is {}", bytes.size(), limits_.max_event_bytes));
   }
-  if (pending_.parsed == nullptr) {
-    pending_.parsed = std::make_shared<event::EventList>();
-    pending_.parsed->reserve(kExpectedEvents);
-  }
-  pending_.parsed->emplace_back();
-  if (!current().ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    DropCurrent();
+  if (!parser_.Append(bytes)) {
     Reject(Rejection::kUnparsable);
     const std::optional<uint64_t> sequence = FrontSequence(bytes);
     if (sequence.has_value() && *sequence == position_ + 1) {
@@ -186,8 +181,7 @@ absl::Status LinkIntake::TakeSequenced(std::string_view bytes) {
     event::Event event = std::move(current());
     DropCurrent();
     Advance(sequence);
-    if (pending_.parsed == nullptr) pending_.parsed = std::make_shared<event::EventList>();
-    pending_.parsed->push_back(std::move(event));
+    parser_.Append(std::move(event));
   }
   position_ = sequence;
   CountAccepted();
@@ -264,6 +258,7 @@ void LinkIntake::ReportLoss(std::string_view reason, std::optional<uint64_t> cou
 void LinkIntake::Flush() {
   if (!snapshot_.empty()) bus_.Publish(std::exchange(snapshot_, {}));
   if (!pending_.offsets.empty()) {
+    pending_.parsed = parser_.Finish();
     bus_.PublishFramed(std::exchange(pending_, {}));
   }
 }

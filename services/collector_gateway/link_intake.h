@@ -6,7 +6,7 @@
 // event at its place in the gateway's log.
 //
 // Threads:    one at a time.
-// Ownership:  borrows the bus and the clock, which outlive it.
+// Ownership:  borrows the bus, the pool and the clock, which outlive it.
 // Cost:       one parse and one copy of the bytes an event; nothing is serialised again.
 #pragma once
 
@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "libs/base/clock.h"
 #include "libs/event/event.h"
+#include "libs/event/event_pool.h"
 #include "libs/event_bus/event_bus.h"
 
 namespace daemoneye::gateway {
@@ -67,13 +68,14 @@ class LinkIntake {
   // Called for every control message, in its place among the events.
   using ControlHandler = std::function<absl::Status(const v1::StreamControl&)>;
 
-  LinkIntake(event_bus::EventBus& bus, base::Clock& clock, Limits limits, OriginCheck check_origin,
-             ControlHandler on_control)
+  LinkIntake(event_bus::EventBus& bus, event::EventPool& pool, base::Clock& clock, Limits limits,
+             OriginCheck check_origin, ControlHandler on_control)
       : bus_(bus),
         clock_(clock),
         limits_(limits),
         check_origin_(std::move(check_origin)),
-        on_control_(std::move(on_control)) {}
+        on_control_(std::move(on_control)),
+        parser_(pool) {}
 
   // Goes on with the log `stream_id` of `monitor` behind `position`; 0 is its beginning.
   void Begin(std::string monitor, std::string stream_id, uint64_t position);
@@ -104,10 +106,10 @@ class LinkIntake {
   void Reject(Rejection reason);
   void ReportLoss(std::string_view reason, std::optional<uint64_t> count, uint64_t first,
                   uint64_t last);
-  // The event being taken: last of pending_.parsed.
-  event::Event& current() { return pending_.parsed->back(); }
+  // The event being taken: the last one parsed.
+  event::Event& current() { return parser_.last(); }
   void AppendCurrent(std::string_view bytes);
-  void DropCurrent() { pending_.parsed->pop_back(); }
+  void DropCurrent() { parser_.DropLast(); }
   // Publishes what was taken, so that what comes next stands behind it.
   void Flush();
 
@@ -124,7 +126,9 @@ class LinkIntake {
   // Dropped since the position without a sequence that could be read: part of the hole before the
   // next event.
   uint64_t unplaced_ = 0;
+  // What was taken but not published: the frames of the events that parser_ holds.
   event_bus::FramedEvents pending_;
+  event::EventListParser parser_;
   event::EventList snapshot_;
   LinkCounts counts_;
 };

@@ -12,8 +12,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using daemoneye::gateway::LinkIntake;
   daemoneye::base::FakeClock clock;
   daemoneye::event_bus::LocalEventBus bus({}, clock);
+  daemoneye::event::EventPool pool;
   LinkIntake intake(
-      bus, clock, {.max_event_bytes = 4096, .max_snapshot_events = 100},
+      bus, pool, clock, {.max_event_bytes = 4096, .max_snapshot_events = 100},
       [](const daemoneye::v1::Origin& origin) -> std::optional<daemoneye::gateway::Rejection> {
         if (origin.stream_id() != "forged") return std::nullopt;
         return daemoneye::gateway::Rejection::kForgedOrigin;

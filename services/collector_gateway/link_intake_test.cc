@@ -23,7 +23,7 @@ class LinkIntakeTest : public testing::Test {
   LinkIntakeTest()
       : bus_({.monitor = "gateway", .host = "here"}, clock_),
         intake_(
-            bus_, clock_, {.max_event_bytes = 2000, .max_snapshot_events = 3},
+            bus_, pool_, clock_, {.max_event_bytes = 2000, .max_snapshot_events = 3},
             [](const v1::Origin& origin) -> std::optional<Rejection> {
               if (origin.stream_id() == kStream) return std::nullopt;
               return Rejection::kForgedOrigin;
@@ -94,6 +94,7 @@ class LinkIntakeTest : public testing::Test {
 
   base::FakeClock clock_;
   event_bus::LocalEventBus bus_;
+  event::EventPool pool_;
   std::vector<v1::StreamControl> controls_;
   LinkIntake intake_;
 };

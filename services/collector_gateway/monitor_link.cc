@@ -42,7 +42,8 @@ MonitorLink::MonitorLink(int id, std::string address, std::string target,
       deps_(std::move(dependencies)),
       timing_(timing),
       intake_(
-          deps_.bus, deps_.clock, {}, [this](const v1::Origin& o) { return CheckOrigin(o); },
+          deps_.bus, deps_.pool, deps_.clock, {},
+          [this](const v1::Origin& o) { return CheckOrigin(o); },
           [this](const v1::StreamControl& c) { return OnControl(c); }) {
   status_.address = address_;
   status_.state_since = deps_.clock.Now();

@@ -22,6 +22,7 @@
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
 #include "libs/base/thread.h"
+#include "libs/event/event_pool.h"
 #include "libs/event_bus/event_bus.h"
 #include "services/collector_gateway/link_intake.h"
 #include "services/collector_gateway/monitor_client.h"
@@ -31,6 +32,7 @@ namespace daemoneye::gateway {
 
 struct LinkDependencies {
   event_bus::EventBus& bus;
+  event::EventPool& pool;
   OriginRegistry& registry;
   base::Clock& clock;
   std::shared_ptr<grpc::ChannelCredentials> credentials;

@@ -38,6 +38,7 @@ class MonitorLinkTest : public testing::Test {
 
   std::unique_ptr<MonitorLink> MakeLink(int id, const std::string& path) {
     LinkDependencies deps{bus_,
+                          pool_,
                           registry_,
                           base::Clock::Real(),
                           grpc::InsecureChannelCredentials(),
@@ -91,6 +92,7 @@ class MonitorLinkTest : public testing::Test {
   base::CondVar changed_;
   std::string directory_;
   LinkTiming timing_;
+  event::EventPool pool_;
   OriginRegistry registry_;
   event_bus::LocalEventBus bus_;
   std::unique_ptr<event_bus::Subscription> subscription_;
