@@ -8,6 +8,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
 #include "libs/rpc/pem_file.h"
+#include "services/collector_gateway/gateway_alerts.h"
 #include "services/collector_gateway/gateway_backend.h"
 #include "services/collector_gateway/gateway_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
@@ -33,26 +34,39 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TcpCredentials(
 class GatewayComponent final : public monitor::Component {
  public:
   GatewayComponent(std::vector<MonitorAddress> addresses, const monitor::ComponentContext& context,
-                   GatewayBackend::Options options)
-      : backend_(std::move(addresses), context.bus, context.clock, std::move(options)),
+                   GatewayBackend::Options options, std::unique_ptr<GatewayAlerts> alerts)
+      : clock_(context.clock),
+        alerts_(std::move(alerts)),
+        backend_(std::move(addresses), context.bus, context.clock, std::move(options)),
         service_(backend_.links()),
         metrics_(AddGatewayMetrics(context.metrics, backend_.links())) {}
 
   monitor::MonitorBackend& backend() override { return backend_; }
   std::vector<rpc::ServedService> services() override {
-    return {{&service_, v1::GatewayService::service_full_name()}};
+    return {{&service_, v1::GatewayService::service_full_name()},
+            {&alerts_->service(), v1::AlertService::service_full_name()}};
   }
   absl::Status Start() override {
+    RETURN_IF_ERROR(alerts_->Start());
     backend_.Start();
     return absl::OkStatus();
   }
   absl::Status Stop() override {
     backend_.Stop();
+    alerts_->Stop();
     return absl::OkStatus();
   }
   bool IsReady() const override { return backend_.IsReady(); }
+  absl::Status Reload(const config::Config& config,
+                      const std::vector<std::string>& /*changed*/) override {
+    // All that can be refused comes before anything is taken over.
+    ASSIGN_OR_RETURN(GatewayAlerts::Prepared sinks, GatewayAlerts::Prepare(config, clock_));
+    return alerts_->Commit(std::move(sinks));
+  }
 
  private:
+  base::Clock& clock_;
+  std::unique_ptr<GatewayAlerts> alerts_;
   GatewayBackend backend_;
   GatewayService service_;
   std::vector<metrics::CallbackHandle> metrics_;
@@ -67,7 +81,14 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
   GatewayBackend::Options options;
   options.publisher = context.publisher;
   ASSIGN_OR_RETURN(options.links.tcp_credentials, TcpCredentials(context.config));
-  options.fill_server_status = context.fill_server_status;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<GatewayAlerts> alerts,
+      GatewayAlerts::Create(context.config, /*store=*/nullptr, context.metrics, context.clock));
+  options.fill_server_status = [fill = context.fill_server_status,
+                                alerts = alerts.get()](v1::GetStatusResponse& response) {
+    fill(response);
+    for (std::string& problem : alerts->Problems()) response.add_problems(std::move(problem));
+  };
   options.on_link_change = [on_readiness =
                                 context.on_readiness_changed](const MonitorLink::Status& link) {
     logging::Log(link.state == v1::MONITOR_STATE_STREAMING ? logging::Level::kInfo
@@ -78,7 +99,8 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
                   {"error", link.state == v1::MONITOR_STATE_STREAMING ? "" : link.last_error}});
     on_readiness();
   };
-  return std::make_unique<GatewayComponent>(std::move(addresses), context, std::move(options));
+  return std::make_unique<GatewayComponent>(std::move(addresses), context, std::move(options),
+                                            std::move(alerts));
 }
 
 }  // namespace daemoneye::gateway

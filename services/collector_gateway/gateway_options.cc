@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/config/common_options.h"
+#include "services/collector_gateway/sink_list.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 constexpr double kMaxMonitors = 1000;
 constexpr double kMaxFileTriggers = 10'000;
 constexpr double kMaxLists = 1000;
-constexpr double kMaxSinks = 64;
 
 absl::Status Check(const config::Config& config) {
   const bool has_cert = !config.GetString("monitor_tls_cert").empty();
@@ -25,6 +25,7 @@ absl::Status Check(const config::Config& config) {
   if (has_cert && config.GetString("monitor_tls_ca").empty()) {
     return absl::InvalidArgumentError("monitor_tls_cert needs monitor_tls_ca");
   }
+  RETURN_IF_ERROR(ParseSinks(config.GetDocument("sinks")).status());
   return MonitorAddresses(config).status();
 }
 
@@ -73,8 +74,10 @@ config::OptionTable GatewayOptions() {
                   .reloadable = true},
                  {.key = "sinks",
                   .type = config::OptionType::kDocument,
-                  .max = kMaxSinks,
-                  .doc = "Where alerts go: a list of stdout, file and webhook sinks.",
+                  .max = static_cast<double>(kMaxSinks),
+                  .doc =
+                      "Where alerts go: a list of stdout, file and webhook sinks. Not given: one "
+                      "stdout sink for people; []: nowhere but AlertService.",
                   .reloadable = true,
                   .secret = true}},
        .checks = {}});
