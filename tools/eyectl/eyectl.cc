@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "libs/base/text.h"
+#include "tools/eyectl/alerts_command.h"
 #include "tools/eyectl/command.h"
 #include "tools/eyectl/connection.h"
 #include "tools/eyectl/events_command.h"
@@ -27,6 +28,7 @@ Commands AllCommands(const base::Clock& clock) {
   commands.push_back(std::make_unique<EventsCommand>(clock));
   commands.push_back(std::make_unique<StatusCommand>());
   commands.push_back(std::make_unique<MonitorsCommand>());
+  commands.push_back(std::make_unique<AlertsCommand>(clock));
   commands.push_back(std::make_unique<HealthCommand>());
   commands.push_back(std::make_unique<TaskCommand>(clock));
   return commands;
