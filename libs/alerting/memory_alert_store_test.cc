@@ -29,8 +29,8 @@ class MemoryAlertStoreTest : public ::testing::Test {
   }
   std::vector<std::string> PendingTitles(const std::string& sink) {
     std::vector<std::string> titles;
-    for (const auto& delivery : *store_.Pending(sink, 100))
-      titles.push_back(delivery.alert.title());
+    const auto pending = *store_.Pending(sink, 100);
+    for (const auto& delivery : pending) titles.push_back(delivery.alert.title());
     return titles;
   }
   MemoryAlertStore store_{{.max_alerts = 3, .max_bytes = 1 << 20}};
