@@ -14,8 +14,7 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   echo "no test is tagged fuzz" >&2
   exit 1
 fi
-# gold warns about each symbol of the sanitizer's runtime that it does not export.
-bazel build --noshow_progress --config=fuzz "${targets[@]}" 2>&1 | { grep -v 'warning: Cannot export local symbol' || true; }
+bazel build --noshow_progress --config=fuzz "${targets[@]}"
 bin=$(bazel info --config=fuzz bazel-bin 2>/dev/null)
 found=$(mktemp -d)
 failed=0
