@@ -13,6 +13,8 @@
 #include "services/collector_gateway/gateway_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
 #include "services/collector_gateway/gateway_service.h"
+#include "services/collector_gateway/gateway_triggers.h"
+#include "services/collector_gateway/link_completeness.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -37,22 +39,40 @@ class GatewayComponent final : public monitor::Component {
                    GatewayBackend::Options options, std::unique_ptr<GatewayAlerts> alerts)
       : clock_(context.clock),
         alerts_(std::move(alerts)),
-        backend_(std::move(addresses), context.bus, context.clock, std::move(options)),
+        backend_(std::move(addresses), context.bus, context.clock,
+                 WithTriggers(std::move(options))),
         service_(backend_.links()),
         metrics_(AddGatewayMetrics(context.metrics, backend_.links())) {}
+
+  // The second half of making it: triggers ask the links, and the links tell the triggers.
+  absl::Status MakeTriggers(const monitor::ComponentContext& context, storage::Store* store) {
+    GatewayTriggerPorts ports{
+        .bus = context.bus,
+        .metrics = context.metrics,
+        .clock = context.clock,
+        .store = store,
+        .raise = [this](alerting::AlertDraft draft) { alerts_->engine().Raise(std::move(draft)); },
+        .completeness = [this] { return CompletenessOf(backend_.links()); },
+        .on_problem = context.on_readiness_changed};
+    ASSIGN_OR_RETURN(triggers_, GatewayTriggers::Create(context.config, std::move(ports)));
+    return absl::OkStatus();
+  }
 
   monitor::MonitorBackend& backend() override { return backend_; }
   std::vector<rpc::ServedService> services() override {
     return {{&service_, v1::GatewayService::service_full_name()},
-            {&alerts_->service(), v1::AlertService::service_full_name()}};
+            {&alerts_->service(), v1::AlertService::service_full_name()},
+            {&triggers_->service(), v1::TriggerService::service_full_name()}};
   }
   absl::Status Start() override {
     RETURN_IF_ERROR(alerts_->Start());
+    RETURN_IF_ERROR(triggers_->Start());
     backend_.Start();
     return absl::OkStatus();
   }
   absl::Status Stop() override {
     backend_.Stop();
+    if (triggers_ != nullptr) triggers_->Stop();
     alerts_->Stop();
     return absl::OkStatus();
   }
@@ -61,15 +81,34 @@ class GatewayComponent final : public monitor::Component {
                       const std::vector<std::string>& /*changed*/) override {
     // All that can be refused comes before anything is taken over.
     ASSIGN_OR_RETURN(GatewayAlerts::Prepared sinks, GatewayAlerts::Prepare(config, clock_));
+    RETURN_IF_ERROR(triggers_->Reload(config));
     return alerts_->Commit(std::move(sinks));
   }
 
  private:
+  // What links and health tell beside what `options` do. Nothing is told before Start.
+  GatewayBackend::Options WithTriggers(GatewayBackend::Options options) {
+    options.on_link_change =
+        [this, next = std::move(options.on_link_change)](const MonitorLink::Status& link) {
+          next(link);
+          if (link.state == v1::MONITOR_STATE_STREAMING) triggers_->ShowState();
+        };
+    options.fill_server_status =
+        [this, next = std::move(options.fill_server_status)](v1::GetStatusResponse& response) {
+          next(response);
+          for (std::string& problem : triggers_->Problems()) {
+            response.add_problems(std::move(problem));
+          }
+        };
+    return options;
+  }
+
   base::Clock& clock_;
   std::unique_ptr<GatewayAlerts> alerts_;
   GatewayBackend backend_;
   GatewayService service_;
   std::vector<metrics::CallbackHandle> metrics_;
+  std::unique_ptr<GatewayTriggers> triggers_;  // asks all of the above
 };
 
 }  // namespace
@@ -99,8 +138,10 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
                   {"error", link.state == v1::MONITOR_STATE_STREAMING ? "" : link.last_error}});
     on_readiness();
   };
-  return std::make_unique<GatewayComponent>(std::move(addresses), context, std::move(options),
-                                            std::move(alerts));
+  auto gateway = std::make_unique<GatewayComponent>(std::move(addresses), context,
+                                                    std::move(options), std::move(alerts));
+  RETURN_IF_ERROR(gateway->MakeTriggers(context, /*store=*/nullptr));
+  return gateway;
 }
 
 }  // namespace daemoneye::gateway

@@ -1,0 +1,71 @@
+#include "services/collector_gateway/gateway_triggers.h"
+
+#include <utility>
+
+#include "fmt/format.h"
+#include "libs/base/status_macros.h"
+#include "services/collector_gateway/trigger_metrics.h"
+
+namespace daemoneye::gateway {
+namespace {
+
+// Takes what a check finds, and does nothing.
+class NoDispatch final : public trigger::MatchSink {
+ public:
+  bool OnMatch(const trigger::TriggerMatch& /*match*/) override { return true; }
+  void OnTimeout(const trigger::TriggerMatch& /*match*/) override {}
+  void OnRateLimited(const trigger::RateLimitNotice& /*notice*/) override {}
+  void OnSuspended(const std::string& /*id*/, const std::string& /*reason*/) override {}
+};
+
+}  // namespace
+
+GatewayTriggers::GatewayTriggers(const GatewayTriggerPorts& ports)
+    : dispatch_({.bus = ports.bus,
+                 .clock = ports.clock,
+                 .raise = ports.raise,
+                 .completeness = ports.completeness,
+                 .on_problem = ports.on_problem}),
+      engine_({}, dispatch_, ports.clock),
+      registry_(engine_, ports.store == nullptr ? nullptr : &ports.store->triggers(), ports.clock),
+      runner_(ports.bus, engine_, ports.clock),
+      service_({.registry = registry_,
+                .engine = engine_,
+                .clock = ports.clock,
+                .audit = ports.store == nullptr ? nullptr : &ports.store->audit(),
+                .events = ports.store == nullptr ? nullptr : &ports.store->events(),
+                .completeness = ports.completeness}),
+      metrics_(AddTriggerMetrics(ports.metrics, engine_)) {}
+
+absl::StatusOr<std::unique_ptr<GatewayTriggers>> GatewayTriggers::Create(
+    const config::Config& config, GatewayTriggerPorts ports) {
+  ASSIGN_OR_RETURN(TriggerConfig definitions, ReadTriggerConfig(config));
+  std::unique_ptr<GatewayTriggers> triggers(new GatewayTriggers(ports));
+  RETURN_IF_ERROR(triggers->registry_.Load(std::move(definitions)));
+  return triggers;
+}
+
+absl::Status GatewayTriggers::Reload(const config::Config& config) {
+  ASSIGN_OR_RETURN(TriggerConfig definitions, ReadTriggerConfig(config));
+  return registry_.Reload(std::move(definitions));
+}
+
+absl::Status CheckTriggers(const config::Config& config) {
+  ASSIGN_OR_RETURN(const TriggerConfig definitions, ReadTriggerConfig(config));
+  NoDispatch nowhere;
+  trigger::TriggerEngine engine({}, nowhere, base::Clock::Real());
+  TriggerRegistry registry(engine, nullptr, base::Clock::Real());
+  RETURN_IF_ERROR(registry.Load(definitions));
+  for (const auto& [id, trigger] : definitions.triggers) {
+    if (definitions.untouched.contains(id)) continue;  // the gateway's own tests run those
+    const v1::ValidateTriggerResponse answer = registry.Validate(trigger);
+    if (answer.problems().empty()) continue;
+    const v1::TriggerProblem& problem = answer.problems(0);
+    return absl::InvalidArgumentError(fmt::format("{}.{}: {} (trigger {})",
+                                                  definitions.paths.at(id), problem.field(),
+                                                  problem.message(), id));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace daemoneye::gateway

@@ -1,0 +1,13 @@
+// Whether a gateway has seen all that its monitors published.
+#pragma once
+
+#include "daemoneye/v1/types.pb.h"
+#include "services/collector_gateway/link_set.h"
+
+namespace daemoneye::gateway {
+
+// Not complete while a monitor does not stream, a name does not resolve, or a gap was left in a
+// monitor's log: each is a reason, at most 16.
+v1::Completeness CompletenessOf(const LinkSet& links);
+
+}  // namespace daemoneye::gateway

@@ -1,0 +1,55 @@
+// MatchDispatch: where the engine's accepted matches go: a trigger_request on the bus, and an
+// alert.
+//
+// A trigger with neither target nor workflow raises its alert at once. Targets come with analyzers:
+// none can be registered yet, so none is asked.
+//
+// Threads:    the engine's.
+// Ownership:  borrows the bus and the clock, which outlive it; `raise` and `completeness` are quick
+//             and may be called from the engine's thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "libs/alerting/alert_draft.h"
+#include "libs/base/clock.h"
+#include "libs/event_bus/event_bus.h"
+#include "libs/logging/rate_limited.h"
+#include "libs/trigger/trigger_engine.h"
+
+namespace daemoneye::gateway {
+
+struct MatchDispatchPorts {
+  event_bus::EventBus& bus;
+  base::Clock& clock;
+  std::function<void(alerting::AlertDraft)> raise;
+  // Whether what was seen so far is whole.
+  std::function<v1::Completeness()> completeness;
+  // A trigger was suspended: health is looked at again.
+  std::function<void()> on_problem;
+};
+
+class MatchDispatch final : public trigger::MatchSink {
+ public:
+  explicit MatchDispatch(MatchDispatchPorts ports);
+
+  bool OnMatch(const trigger::TriggerMatch& match) override;
+  void OnTimeout(const trigger::TriggerMatch& match) override;
+  void OnRateLimited(const trigger::RateLimitNotice& notice) override;
+  void OnSuspended(const std::string& trigger_id, const std::string& reason) override;
+
+ private:
+  void PublishRequest(const trigger::TriggerMatch& match);
+
+  const MatchDispatchPorts ports_;
+  logging::RateLimited timeout_log_;
+};
+
+// The event that tells of a match; without an origin, which the bus gives it.
+v1::CollectionEvent RequestEvent(const trigger::TriggerMatch& match, absl::Time now);
+
+// The alert of a match.
+alerting::AlertDraft DraftOf(const trigger::TriggerMatch& match, v1::Completeness completeness);
+
+}  // namespace daemoneye::gateway

@@ -1,0 +1,175 @@
+#include "services/collector_gateway/trigger_runner.h"
+
+#include <algorithm>
+#include <stop_token>
+#include <utility>
+
+#include "libs/base/status_macros.h"
+#include "libs/event/event.h"
+
+namespace daemoneye::gateway {
+namespace {
+
+using base::MutexLock;
+using base::operator+;
+using event_bus::BatchSpan;
+
+constexpr event_bus::DeliveryLimits kLimits = {.max_events = 1024, .max_bytes = 1 << 20};
+constexpr absl::Duration kMissedLogInterval = absl::Minutes(1);
+
+v1::EventFilter EveryEvent() {
+  v1::EventFilter filter;
+  filter.add_topics("events.#");
+  filter.add_topics("events.process.sample");  // only sent where it is named
+  filter.set_own(true);
+  return filter;
+}
+
+}  // namespace
+
+TriggerRunner::TriggerRunner(event_bus::EventBus& bus, trigger::TriggerEngine& engine,
+                             base::Clock& clock, TriggerRunnerOptions options)
+    : bus_(bus),
+      engine_(engine),
+      clock_(clock),
+      options_(options),
+      missed_log_(kMissedLogInterval, clock) {}
+
+absl::Status TriggerRunner::Start() {
+  event_bus::SubscribeOptions options;
+  options.filter = EveryEvent();
+  options.client_id = "triggers";
+  options.on_ready = [this] {
+    MutexLock lock(mu_);
+    has_events_ = true;
+    changed_.NotifyOne();
+  };
+  ASSIGN_OR_RETURN(subscription_, bus_.Subscribe(std::move(options)));
+  thread_ = base::Thread("triggers", [this](const std::stop_token& stop) { Run(stop); });
+  return absl::OkStatus();
+}
+
+void TriggerRunner::Stop() {
+  thread_.StopAndJoin();
+  subscription_.reset();
+}
+
+void TriggerRunner::ShowState() {
+  MutexLock lock(mu_);
+  has_state_ = true;
+  changed_.NotifyOne();
+}
+
+void TriggerRunner::Wake() {
+  MutexLock lock(mu_);
+  changed_.NotifyOne();
+}
+
+void TriggerRunner::Run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { Wake(); });
+  base::Monotonic next_tick = clock_.MonotonicNow() + options_.tick;
+  while (!stop.stop_requested()) {
+    bool has_state;
+    {
+      MutexLock lock(mu_);
+      has_state = std::exchange(has_state_, false);
+    }
+    if (has_state) ProcessState();
+    Drain(stop);
+    if (clock_.MonotonicNow() >= next_tick) {
+      engine_.Tick();
+      next_tick = clock_.MonotonicNow() + options_.tick;
+    }
+    Wait(stop, next_tick);
+  }
+  DrainBefore(clock_.MonotonicNow() + options_.drain_time);
+}
+
+void TriggerRunner::DrainBefore(base::Monotonic deadline) {
+  bool has_more = true;
+  while (has_more && clock_.MonotonicNow() < deadline) {
+    std::vector<BatchSpan> spans;
+    size_t events = 0;
+    has_more = Poll(spans, events);
+    Process(spans);
+  }
+}
+
+void TriggerRunner::Wait(const std::stop_token& stop, base::Monotonic until) {
+  {
+    MutexLock lock(mu_);
+    has_events_ = false;
+  }
+  if (!subscription_->Arm()) return;  // there is something to read
+  MutexLock lock(mu_);
+  while (!has_events_ && !has_state_ && !stop.stop_requested()) {
+    if (!clock_.WaitUntil(changed_, mu_, until) && clock_.MonotonicNow() >= until) return;
+  }
+}
+
+void TriggerRunner::Drain(const std::stop_token& stop) {
+  bool has_lingered = false;
+  while (!stop.stop_requested()) {
+    std::vector<BatchSpan> spans;
+    size_t events = 0;
+    bool has_more = Poll(spans, events);
+    if (events == 0 && !has_more) return;
+    if (!has_more && events < options_.worth_a_batch && !has_lingered) {
+      has_lingered = true;
+      if (!clock_.SleepFor(options_.linger, stop)) return Process(spans);
+      has_more = Poll(spans, events);
+    }
+    Process(spans);
+    if (!has_more) return;
+  }
+}
+
+bool TriggerRunner::Poll(std::vector<BatchSpan>& spans, size_t& events) {
+  const absl::StatusOr<event_bus::Delivery> delivery = subscription_->Poll(kLimits);
+  if (!delivery.ok()) return false;  // cannot be: the oldest are dropped
+  if (delivery->missed.has_value()) {
+    const event_bus::MissedRange& missed = *delivery->missed;
+    const uint64_t count = missed.count.value_or(missed.last_sequence - missed.first_sequence + 1);
+    engine_.CountMissed(count);
+    missed_log_.Log(logging::Level::kWarning, "triggers did not see all events",
+                    {{"missed", count}, {"first_sequence", missed.first_sequence}});
+  }
+  events += delivery->event_count;
+  std::ranges::copy(delivery->spans, std::back_inserter(spans));
+  return !delivery->caught_up;
+}
+
+void TriggerRunner::Process(const std::vector<BatchSpan>& spans) {
+  std::vector<std::shared_ptr<const event::EventList>> held;
+  std::vector<const v1::CollectionEvent*> events;
+  for (const BatchSpan& span : spans) {
+    held.push_back(span.batch->parsed());
+    for (uint32_t i = 0; i < span.count; ++i) events.push_back(&(*held.back())[span.first + i]);
+  }
+  if (!events.empty()) engine_.Process(events);
+}
+
+// The state behind the cursor: of publishers that were shown before, the log tells what changes.
+void TriggerRunner::ProcessState() {
+  const absl::StatusOr<event_bus::StateSnapshot> snapshot = bus_.Snapshot(EveryEvent());
+  if (!snapshot.ok()) return;
+  event::EventList events;
+  std::set<std::string> publishers;
+  for (const std::string& bytes : snapshot->events) {
+    v1::CollectionEvent event;
+    if (!event.ParseFromString(bytes)) continue;
+    if (shown_publishers_.contains(event.origin().stream_id())) continue;
+    publishers.insert(event.origin().stream_id());
+    events.push_back(std::move(event));
+  }
+  if (shown_publishers_.size() + publishers.size() > options_.max_publishers) {
+    shown_publishers_.clear();
+  }
+  shown_publishers_.merge(publishers);
+  std::vector<const v1::CollectionEvent*> pointers;
+  pointers.reserve(events.size());
+  for (const v1::CollectionEvent& event : events) pointers.push_back(&event);
+  if (!pointers.empty()) engine_.Process(pointers);
+}
+
+}  // namespace daemoneye::gateway

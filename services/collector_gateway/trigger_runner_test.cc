@@ -1,0 +1,158 @@
+#include "services/collector_gateway/trigger_runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "google/protobuf/text_format.h"
+#include "libs/base/mutex.h"
+#include "libs/event_bus/local_event_bus.h"
+#include "services/collector_gateway/match_dispatch.h"
+
+namespace daemoneye::gateway {
+namespace {
+
+using base::MutexLock;
+using base::operator+;
+using ::testing::ElementsAre;
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+v1::CollectionEvent Process(v1::ProcessAction action, const std::string& name, uint32_t pid) {
+  v1::CollectionEvent event;
+  v1::ProcessEvent& process = *event.mutable_process();
+  process.set_action(action);
+  process.set_name(name);
+  process.set_pid(pid);
+  process.set_process_key("key-" + std::to_string(pid));
+  process.set_first_image(true);
+  event.mutable_event_time()->set_seconds(1'700'000'000);
+  return event;
+}
+
+// A bus, an engine and a runner, and the alerts that come out.
+class TriggerRunnerTest : public testing::Test {
+ protected:
+  void Apply(const std::string& sql) {
+    trigger::Definitions definitions;
+    v1::Trigger& trigger = definitions.triggers.emplace_back();
+    trigger.set_id("t");
+    trigger.mutable_condition()->set_sql(sql);
+    trigger.set_description("found");
+    const auto refusals = engine_.Apply(std::move(definitions));
+    ASSERT_TRUE(refusals.empty()) << refusals[0].problems[0].message();
+  }
+  void Publish(v1::CollectionEvent event) {
+    event::EventList events;
+    events.push_back(std::move(event));
+    bus_.Publish(std::move(events));
+  }
+  void Raise(alerting::AlertDraft draft) {
+    MutexLock lock(mu_);
+    alerts_.push_back(std::move(draft.alert));
+    changed_.NotifyAll();
+  }
+  // The first `count` alerts.
+  std::vector<v1::Alert> Await(size_t count) {
+    const base::Monotonic deadline = base::Clock::Real().MonotonicNow() + kPatience;
+    MutexLock lock(mu_);
+    while (alerts_.size() < count && base::Clock::Real().MonotonicNow() < deadline) {
+      base::Clock::Real().WaitUntil(changed_, mu_, deadline);
+    }
+    EXPECT_GE(alerts_.size(), count);
+    return alerts_;
+  }
+
+  event_bus::LocalEventBus bus_{{.monitor = "m", .host = "h"}, base::Clock::Real()};
+  base::Mutex mu_;
+  base::CondVar changed_;
+  std::vector<v1::Alert> alerts_ GUARDED_BY(mu_);
+  MatchDispatch dispatch_{{.bus = bus_,
+                           .clock = base::Clock::Real(),
+                           .raise = [this](alerting::AlertDraft draft) { Raise(std::move(draft)); },
+                           .completeness =
+                               [] {
+                                 v1::Completeness completeness;
+                                 completeness.set_complete(true);
+                                 return completeness;
+                               },
+                           .on_problem = [] {}}};
+  trigger::TriggerEngine engine_{{}, dispatch_, base::Clock::Real()};
+  TriggerRunner runner_{bus_, engine_, base::Clock::Real()};
+};
+
+TEST_F(TriggerRunnerTest, AMatchBecomesARequestOnTheBusAndAnAlert) {
+  Apply("name = 'nc'");
+  ASSERT_TRUE(runner_.Start().ok());
+  Publish(Process(v1::PROCESS_ACTION_START, "cat", 6));
+  Publish(Process(v1::PROCESS_ACTION_START, "nc", 7));
+  const v1::Alert alert = Await(1).at(0);
+  EXPECT_EQ(alert.trigger_id(), "t");
+  EXPECT_EQ(alert.title(), "found");
+  EXPECT_EQ(alert.severity(), v1::SEVERITY_MEDIUM);
+  EXPECT_EQ(alert.process_name(), "nc");
+  EXPECT_EQ(alert.pid(), 7u);
+  EXPECT_EQ(alert.host(), "h");
+  ASSERT_EQ(alert.evidence_size(), 1);
+  EXPECT_EQ(alert.evidence(0).sequence(), 2u);
+  EXPECT_TRUE(alert.completeness().complete());
+  runner_.Stop();
+  event_bus::SubscribeOptions options;
+  options.from_sequence = 1;
+  const auto log = bus_.Subscribe(std::move(options)).value()->Poll({}).value();
+  const auto events = log.spans.back().batch->parsed();
+  const v1::CollectionEvent& request = events->back();
+  EXPECT_EQ(request.trigger_request().trigger_id(), "t");
+  EXPECT_EQ(request.trigger_request().target_pid(), 7u);
+  EXPECT_EQ(request.trigger_request().depth(), 0u);
+  EXPECT_EQ(request.correlation().parent_id(), alert.correlation_id());
+}
+
+TEST_F(TriggerRunnerTest, SeesSamples) {
+  Apply("action = 'SAMPLE' AND cpu_usage_percent > 90.5");
+  ASSERT_TRUE(runner_.Start().ok());
+  v1::CollectionEvent sample = Process(v1::PROCESS_ACTION_SAMPLE, "busy", 8);
+  sample.mutable_process()->set_cpu_usage_percent(99);
+  Publish(sample);
+  EXPECT_EQ(Await(1).at(0).process_name(), "busy");
+}
+
+TEST_F(TriggerRunnerTest, WhatRanBeforeIsShownOnceAPublisher) {
+  Apply("name = 'old'");
+  Publish(Process(v1::PROCESS_ACTION_SNAPSHOT, "old", 9));
+  ASSERT_TRUE(runner_.Start().ok());
+  EXPECT_EQ(Await(1).at(0).pid(), 9u);
+  runner_.ShowState();
+  runner_.ShowState();
+  Publish(Process(v1::PROCESS_ACTION_START, "old", 10));
+  EXPECT_EQ(Await(2).at(1).pid(), 10u);
+}
+
+TEST_F(TriggerRunnerTest, ATriggerOverRequestsDoesNotFeedItself) {
+  trigger::Definitions definitions;
+  v1::Trigger& first = definitions.triggers.emplace_back();
+  first.set_id("first");
+  first.mutable_condition()->set_sql("name = 'nc'");
+  v1::Trigger& second = definitions.triggers.emplace_back();
+  second.set_id("second");
+  second.mutable_condition()->set_sql("SELECT * FROM trigger_events");
+  second.mutable_dedup_window();  // none
+  ASSERT_TRUE(engine_.Apply(std::move(definitions)).empty());
+  ASSERT_TRUE(runner_.Start().ok());
+  Publish(Process(v1::PROCESS_ACTION_START, "nc", 7));
+  Await(2);
+  Publish(Process(v1::PROCESS_ACTION_START, "nc", 8));
+  std::vector<std::string> ids;
+  for (const v1::Alert& alert : Await(4)) ids.push_back(alert.trigger_id());
+  EXPECT_THAT(ids, ElementsAre("first", "second", "first", "second"));
+}
+
+TEST_F(TriggerRunnerTest, StopsAtOnceWhileNothingHappens) {
+  ASSERT_TRUE(runner_.Start().ok());
+  const base::Monotonic begin = base::Clock::Real().MonotonicNow();
+  runner_.Stop();
+  EXPECT_LT(base::Elapsed(begin, base::Clock::Real().MonotonicNow()), absl::Milliseconds(900));
+  runner_.Stop();
+}
+
+}  // namespace
+}  // namespace daemoneye::gateway
