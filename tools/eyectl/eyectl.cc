@@ -17,6 +17,7 @@
 #include "tools/eyectl/monitors_command.h"
 #include "tools/eyectl/status_command.h"
 #include "tools/eyectl/task_command.h"
+#include "tools/eyectl/trigger_command.h"
 
 namespace daemoneye::eyectl {
 namespace {
@@ -31,6 +32,7 @@ Commands AllCommands(const base::Clock& clock) {
   commands.push_back(std::make_unique<AlertsCommand>(clock));
   commands.push_back(std::make_unique<HealthCommand>());
   commands.push_back(std::make_unique<TaskCommand>(clock));
+  commands.push_back(std::make_unique<TriggerCommand>(clock));
   return commands;
 }
 
