@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The real tools/quickstart for 20 seconds: the demo process is seen to start and to stop, and the second run is at its
-# stream within three seconds.
+# The real tools/quickstart for 20 seconds: the demo process is seen to start and to stop, the suspect raises an alert
+# that is printed with its evidence, and the second run is at its stream within three seconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out=$(mktemp)
@@ -16,6 +16,9 @@ tools/quickstart --seconds 20 2>&1 </dev/null | tee "$out" || problem "ended wit
 for action in START STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
+grep -q 'execution-from-tmp' "$out" || problem "no alert of the suspect's trigger"
+grep -q '/tmp/daemoneye\..*/suspect' "$out" || problem "the alert does not name the suspect"
+grep -qE 'evidence +event [1-9][0-9]* of procmond' "$out" || problem "no evidence beside the alert"
 grep -qE '^-- snapshot of [1-9]' "$out" || problem "no snapshot"
 
 # The stream's first line comes with stream_started: until then nothing but eyectl's header is there.

@@ -216,6 +216,21 @@ std::string Client::Reflect(const std::string& field, const std::string& value) 
 }
 
 absl::Status Client::CallRaw(const std::string& method, const std::string& bytes) const {
+  return CallBytes(method, bytes, nullptr);
+}
+
+absl::Status Client::Call(const std::string& method, const google::protobuf::MessageLite& request,
+                          google::protobuf::MessageLite* response) const {
+  std::string answer;
+  const absl::Status status = CallBytes(method, request.SerializeAsString(), &answer);
+  if (status.ok() && !response->ParseFromString(answer)) {
+    return absl::DataLossError("the answer does not parse");
+  }
+  return status;
+}
+
+absl::Status Client::CallBytes(const std::string& method, const std::string& bytes,
+                               std::string* answer) const {
   grpc::ClientContext context;
   Prepare(context);
   grpc::CompletionQueue queue;
@@ -230,6 +245,12 @@ absl::Status Client::CallRaw(const std::string& method, const std::string& bytes
   void* tag = nullptr;
   bool ok = false;
   queue.Next(&tag, &ok);
+  std::vector<grpc::Slice> slices;
+  if (answer != nullptr && status.ok() && response.Dump(&slices).ok()) {
+    for (const grpc::Slice& part : slices) {
+      answer->append(reinterpret_cast<const char*>(part.begin()), part.size());
+    }
+  }
   return rpc::FromGrpc(status);
 }
 

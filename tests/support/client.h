@@ -71,10 +71,24 @@ class Client {
   absl::Status AwaitHealth(const std::string& service, const std::string& state) const;
   // The answer of reflection, as text; field is "list_services" or "file_containing_symbol".
   std::string Reflect(const std::string& field, const std::string& value) const;
+  // A unary call of any service: "/daemoneye.v1.TriggerService/ListTriggers".
+  absl::Status Call(const std::string& method, const google::protobuf::MessageLite& request,
+                    google::protobuf::MessageLite* response) const;
+  template <typename Response>
+  absl::StatusOr<Response> Call(const std::string& method,
+                                const google::protobuf::MessageLite& request) const {
+    Response response;
+    const absl::Status status = Call(method, request, &response);
+    if (!status.ok()) return status;
+    return response;
+  }
   // Any call with any bytes as its request; the status, or Ok with the first answer.
   absl::Status CallRaw(const std::string& method, const std::string& bytes) const;
 
  private:
+  absl::Status CallBytes(const std::string& method, const std::string& bytes,
+                         std::string* answer) const;
+
   struct Stubs;
   std::unique_ptr<Stubs> stubs_;
 };
