@@ -1,17 +1,20 @@
 #include "libs/event/uuid.h"
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
 #include <cstdint>
-#include <random>
+#include <cstdlib>
 
 namespace daemoneye::event {
 
 std::string NewUuid() {
-  std::random_device device;  // the kernel's generator
-  const auto word = [&device] { return static_cast<uint64_t>(device()) << 32 | device(); };
-  const uint64_t high = (word() & ~0xF000ull) | 0x4000;                 // version 4
-  const uint64_t low = (word() & ~(3ull << 62)) | (uint64_t{1} << 63);  // variant 10
+  uint64_t words[2];
+  // Up to 256 bytes come whole and uninterrupted once the kernel's generator is ready
+  // (getrandom(2)).
+  if (::getrandom(words, sizeof(words), 0) != sizeof(words)) std::abort();
+  const uint64_t high = (words[0] & ~0xF000ull) | 0x4000;                 // version 4
+  const uint64_t low = (words[1] & ~(3ull << 62)) | (uint64_t{1} << 63);  // variant 10
   return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xFFFF,
                      high & 0xFFFF, low >> 48, low & 0xFFFFFFFFFFFF);
 }
