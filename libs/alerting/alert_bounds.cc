@@ -20,7 +20,21 @@ void KeepFirst(Repeated& values, int count) {
   if (values.size() > count) values.DeleteSubrange(count, values.size() - count);
 }
 
+bool AreWithinBounds(const google::protobuf::Map<std::string, std::string>& details) {
+  if (details.size() > kMaxDetails) return false;
+  size_t bytes = 0;
+  for (const auto& [name, value] : details) {
+    bytes += name.size() + value.size();
+    if (name.size() > kMaxTextBytes || value.size() > kMaxTextBytes || !base::IsUtf8(name) ||
+        !base::IsUtf8(value)) {
+      return false;
+    }
+  }
+  return bytes <= kMaxDetailsBytes;
+}
+
 void BoundDetails(v1::Alert& alert) {
+  if (AreWithinBounds(alert.details())) return;
   // In order of their names, so that what is cut does not depend on a hash.
   const std::map<std::string, std::string> all(alert.details().begin(), alert.details().end());
   alert.clear_details();

@@ -29,6 +29,7 @@ absl::StatusOr<uint64_t> MemoryAlertStore::Append(v1::Alert& alert,
   Entry entry{.alert = alert, .bytes = alert.ByteSizeLong() + sizeof(Entry), .created = now};
   for (const std::string& sink : sinks) entry.rows.push_back({.sink = sink, .next_attempt = now});
   bytes_ += entry.bytes;
+  sequences_[alert.id()] = newest_;
   entries_.push_back(std::move(entry));
   MakeRoomLocked();
   return newest_;
@@ -39,17 +40,20 @@ void MemoryAlertStore::MakeRoomLocked() {
          (entries_.size() > bounds_.max_alerts || bytes_ > bounds_.max_bytes)) {
     lost_deliveries_ += static_cast<uint64_t>(
         std::ranges::count_if(entries_.front().rows, [](const Row& r) { return !r.is_dead; }));
-    bytes_ -= entries_.front().bytes;
-    entries_.pop_front();
+    PopFrontLocked();
   }
 }
 
+void MemoryAlertStore::PopFrontLocked() {
+  bytes_ -= entries_.front().bytes;
+  sequences_.erase(entries_.front().alert.id());
+  entries_.pop_front();
+}
+
 const MemoryAlertStore::Entry* MemoryAlertStore::FindLocked(std::string_view id) const {
-  // Alerts that are asked for by id are mostly new ones.
-  const auto found = std::find_if(entries_.rbegin(), entries_.rend(), [&](const Entry& entry) {
-    return std::string_view(entry.alert.id()) == id;
-  });
-  return found == entries_.rend() ? nullptr : &*found;
+  const auto found = sequences_.find(std::string(id));
+  return found == sequences_.end() ? nullptr
+                                   : &entries_[found->second - entries_.front().alert.sequence()];
 }
 
 absl::StatusOr<v1::Alert> MemoryAlertStore::Get(std::string_view id) const {
@@ -212,8 +216,7 @@ absl::StatusOr<uint64_t> MemoryAlertStore::PruneAlerts(absl::Time before, size_t
   uint64_t pruned = 0;
   while (!entries_.empty() && pruned < max_alerts && entries_.front().created < before &&
          entries_.front().rows.empty()) {
-    bytes_ -= entries_.front().bytes;
-    entries_.pop_front();
+    PopFrontLocked();
     ++pruned;
   }
   return pruned;

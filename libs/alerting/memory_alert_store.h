@@ -12,12 +12,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "libs/base/mutex.h"
 #include "libs/storage/alert_store.h"
 
 namespace daemoneye::alerting {
 
-class MemoryAlertStore final : public storage::AlertStore {
+class MemoryAlertStore : public storage::AlertStore {
  public:
   struct Bounds {
     size_t max_alerts = 10'000;
@@ -70,12 +71,14 @@ class MemoryAlertStore final : public storage::AlertStore {
 
   const Entry* FindLocked(std::string_view id) const REQUIRES(mu_);
   void MakeRoomLocked() REQUIRES(mu_);
+  void PopFrontLocked() REQUIRES(mu_);
   // The row of `sink` in the alert with `sequence`; null when there is none.
   Row* RowLocked(std::string_view sink, uint64_t sequence) REQUIRES(mu_);
 
   const Bounds bounds_;
   mutable base::Mutex mu_;
-  std::deque<Entry> entries_ GUARDED_BY(mu_);  // sequences without holes
+  std::deque<Entry> entries_ GUARDED_BY(mu_);                             // sequences without holes
+  absl::flat_hash_map<std::string, uint64_t> sequences_ GUARDED_BY(mu_);  // by id
   size_t bytes_ GUARDED_BY(mu_) = 0;
   uint64_t newest_ GUARDED_BY(mu_) = 0;
   uint64_t lost_deliveries_ GUARDED_BY(mu_) = 0;

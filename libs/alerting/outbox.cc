@@ -16,18 +16,23 @@ absl::Status Outbox::SetSinks(std::vector<SinkSpec> specs) {
   Stop(absl::ZeroDuration());
   RETURN_IF_ERROR(store_.DropOtherSinks(names).status());
   std::vector<Slot> slots;
+  std::vector<uint64_t> pending;
   for (SinkSpec& spec : specs) {
     if (spec.replay_dead) RETURN_IF_ERROR(store_.ReplayDead(spec.name, clock_.Now()).status());
     slots.push_back(
         {spec.minimum_severity,
          std::make_shared<SinkWorker>(spec.name, std::move(spec.sink), store_, clock_, options_)});
   }
-  const MutexLock lock(mu_);
-  slots_ = std::move(slots);
-  for (const Slot& slot : slots_) {
+  for (const Slot& slot : slots) {
     const auto outbox = store_.Outbox(slot.worker->name());
-    slot.worker->Start(outbox.ok() ? outbox->pending : 0);
+    pending.push_back(outbox.ok() ? outbox->pending : 0);
   }
+  {
+    // Before they start: what is stored from now on is told to these.
+    const MutexLock lock(mu_);
+    slots_ = slots;
+  }
+  for (size_t i = 0; i < slots.size(); ++i) slots[i].worker->Start(pending[i]);
   return absl::OkStatus();
 }
 

@@ -12,6 +12,8 @@ using base::MutexLock;
 using base::operator+;
 
 constexpr size_t kMaxErrorBytes = 512;
+// Sent while the store could not be told: they are not sent again as long as the process lives.
+constexpr size_t kMaxUnmarked = 1024;
 
 std::string ErrorText(const absl::Status& status) {
   const std::string text =
@@ -71,6 +73,7 @@ void SinkWorker::Run(std::stop_token stop) {
     {
       const MutexLock lock(mu_);
       has_news_ = false;
+      is_idle_ = false;
     }
     const absl::Duration wait = Turn(stop);
     if (wait == absl::ZeroDuration()) continue;
@@ -105,11 +108,22 @@ absl::Status SinkWorker::MarkSent() {
 }
 
 absl::Duration SinkWorker::Turn(const std::stop_token& stop) {
-  if (const absl::Status marked = MarkSent(); !marked.ok()) return StoreFailed(marked);
-  const auto pending = store_.Pending(name_, options_.max_batch);
+  const absl::Status marked = MarkSent();
+  if (!marked.ok() && unmarked_.size() >= kMaxUnmarked) return StoreFailed(marked);
+  absl::StatusOr<std::vector<storage::Delivery>> pending =
+      store_.Pending(name_, options_.max_batch + unmarked_.size());
   if (!pending.ok()) return StoreFailed(pending.status());
-  store_failures_ = 0;
-  if (pending->empty()) return absl::InfiniteDuration();
+  if (marked.ok()) store_failures_ = 0;
+  std::erase_if(*pending, [&](const storage::Delivery& delivery) {
+    return std::ranges::find(unmarked_, delivery.alert.sequence()) != unmarked_.end();
+  });
+  if (pending->empty()) {
+    if (!marked.ok()) return StoreFailed(marked);
+    // The count may be off where sinks were exchanged while alerts came.
+    const MutexLock lock(mu_);
+    if (!has_news_) status_.pending = 0;
+    return absl::InfiniteDuration();
+  }
   const absl::Time now = clock_.Now();
   const std::vector<v1::Alert> due = Due(*pending, now);
   if (due.empty()) {

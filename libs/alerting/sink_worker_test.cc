@@ -9,6 +9,7 @@
 #include "libs/alerting/fake_sink.h"
 #include "libs/alerting/memory_alert_store.h"
 #include "libs/base/fake_clock.h"
+#include "libs/base/mutex.h"
 
 namespace daemoneye::alerting {
 namespace {
@@ -17,6 +18,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const std::vector<std::string> kSink = {"pager"};
+
+// Cannot be told, for a while, that something was delivered.
+class DeafStore final : public MemoryAlertStore {
+ public:
+  absl::Status MarkDelivered(std::string_view sink, uint64_t sequence) override {
+    const base::MutexLock lock(mu_);
+    if (!is_deaf_) return MemoryAlertStore::MarkDelivered(sink, sequence);
+    return absl::ResourceExhaustedError("disk full");
+  }
+  void SetDeaf(bool is_deaf) {
+    const base::MutexLock lock(mu_);
+    is_deaf_ = is_deaf;
+  }
+
+ private:
+  base::Mutex mu_;
+  bool is_deaf_ GUARDED_BY(mu_) = false;
+};
 
 class SinkWorkerTest : public ::testing::Test {
  protected:
@@ -37,7 +56,7 @@ class SinkWorkerTest : public ::testing::Test {
   void AwaitRest() { clock_.AwaitWaiters(1); }
 
   base::FakeClock clock_;
-  MemoryAlertStore store_;
+  DeafStore store_;
   std::unique_ptr<SinkWorker> worker_;
 };
 
@@ -184,6 +203,24 @@ TEST_F(SinkWorkerTest, StopsInTheMiddleOfABackoff) {
   AwaitRest();
   worker_->Stop();
   EXPECT_EQ(store_.Outbox("pager")->pending, 1u);
+}
+
+TEST_F(SinkWorkerTest, GoesOnWhileTheStoreCannotBeToldAndSendsNothingTwice) {
+  SinkRecord record;
+  store_.SetDeaf(true);
+  for (const char* title : {"a", "b"}) Append(title);
+  Start(record);
+  record.AwaitTaken(2);
+  AwaitRest();
+  EXPECT_EQ(worker_->status().last_error, "store: disk full");
+  Append("c");
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(record.AwaitTaken(3), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(store_.Outbox("pager")->pending, 3u);
+  store_.SetDeaf(false);
+  worker_->Stop();
+  EXPECT_EQ(store_.Outbox("pager")->pending, 0u);
+  EXPECT_EQ(record.attempts(), 3);
 }
 
 TEST_F(SinkWorkerTest, IdleOnceEverythingIsDelivered) {

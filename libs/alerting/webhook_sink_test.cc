@@ -215,8 +215,12 @@ TEST(WebhookSinkTest, EveryAlertArrivesInOrderThroughFailuresHangsAndAnOutage) {
       fixture.server_.Start();
     }
   }
-  while (store.Outbox("pager")->pending > 0) {
-    fixture.server_.AwaitRequests(fixture.server_.requests().size() + 1);
+  using base::operator+;
+  while (true) {
+    const size_t before = fixture.server_.requests().size();
+    worker.AwaitIdle(base::Clock::Real().MonotonicNow() + absl::Hours(1));
+    if (store.Outbox("pager")->pending == 0) break;
+    fixture.server_.AwaitRequests(before + 1);  // it has failed, and tries again
   }
   worker.Stop();
   // Each once or more, the first time of each in order.

@@ -11,7 +11,9 @@
 namespace daemoneye::gateway {
 namespace {
 
-constexpr absl::Duration kStopGrace = absl::Seconds(1);
+// For what is pending when the gateway stops: a store keeps it, memory does not.
+constexpr absl::Duration kStopGrace = absl::Milliseconds(100);
+constexpr absl::Duration kStopGraceWithoutStore = absl::Milliseconds(500);
 
 }  // namespace
 
@@ -67,7 +69,7 @@ absl::Status GatewayAlerts::Start() {
 
 void GatewayAlerts::Stop() {
   engine_.Stop();
-  outbox_.Stop(kStopGrace);
+  outbox_.Stop(memory_ == nullptr ? kStopGrace : kStopGraceWithoutStore);
   service_.Drain();
 }
 

@@ -36,7 +36,7 @@ class GatewayAlerts {
   ~GatewayAlerts();
 
   absl::Status Start();
-  // Stores what was raised, gives the sinks a second for what is pending, ends streams and sinks.
+  // Stores what was raised, gives the sinks half a second at most, ends streams and sinks.
   void Stop();
 
   // The sinks of a new configuration. Nothing changes before Commit, which also has every sink look
