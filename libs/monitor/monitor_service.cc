@@ -143,8 +143,11 @@ StreamReactor* MonitorService::StartStream(grpc::CallbackServerContext& context,
          .observe_latency = options_.observe_latency,
          .on_done =
              [this, id] {
-               base::MutexLock done_lock(mu_);
-               streams_.erase(id);
+               {
+                 base::MutexLock done_lock(mu_);
+                 streams_.erase(id);
+               }
+               if (options_.on_call_ended) options_.on_call_ended();
              }},
         *loop_, backend_.announcements(), clock_);
     streams_[id] = core;
@@ -197,8 +200,11 @@ StreamReactor* MonitorService::ExecuteTask(grpc::CallbackServerContext* context,
       if (!is_accepted) started->Stop(Busy("too many tasks wait to be run"));
     };
     task = std::make_shared<TaskStream>(clock_, options_.write_timeout, start, [this, id] {
-      base::MutexLock done_lock(mu_);
-      tasks_.erase(id);
+      {
+        base::MutexLock done_lock(mu_);
+        tasks_.erase(id);
+      }
+      if (options_.on_call_ended) options_.on_call_ended();
     });
     tasks_[id] = task;
   }

@@ -42,6 +42,8 @@ struct MonitorServiceOptions {
   absl::Duration refresh_timeout = absl::Seconds(2);
   // A peer that does not read for so long is given up.
   absl::Duration write_timeout = absl::Seconds(60);
+  // Called when a stream or a task has ended and no longer counts. May be empty. Any thread.
+  std::function<void()> on_call_ended;
   // StreamCoreOptions::observe_latency. May be empty.
   std::function<void(absl::Duration)> observe_latency;
 };

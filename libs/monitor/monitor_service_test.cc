@@ -36,6 +36,10 @@ class MonitorServiceTest : public ::testing::Test {
 
   void Start(MonitorServiceOptions options, event_bus::LocalEventBusOptions bus = {}) {
     Stop();
+    options.on_call_ended = [this] {
+      base::MutexLock lock(mu_);
+      call_ended_.NotifyAll();
+    };
     backend_ = std::make_unique<FakeBackend>(base::Clock::Real(), bus);
     service_ = std::make_unique<MonitorService>(*backend_, std::move(options), base::Clock::Real());
     auto server =
@@ -57,12 +61,14 @@ class MonitorServiceTest : public ::testing::Test {
     return grpc::CreateCustomChannel(server_->addresses()[0].ToString(),
                                      grpc::InsecureChannelCredentials(), arguments);
   }
-  // Blocks until the service has that many streams.
-  void AwaitStreams(size_t count) {
-    while (service_->stream_count() != count) std::this_thread::yield();
-  }
-  void AwaitSubscribers(size_t count) {
-    while (backend_->bus().statistics().subscribers.size() != count) std::this_thread::yield();
+  // Blocks until every stream and task of the service has ended.
+  void AwaitIdle() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    base::MutexLock lock(mu_);
+    while (service_->stream_count() + service_->task_count() != 0) {
+      ASSERT_TRUE(call_ended_.WaitUntil(mu_, deadline))
+          << service_->stream_count() << " streams, " << service_->task_count() << " tasks";
+    }
   }
   void Publish(uint32_t first, size_t count, size_t padding = 0) {
     backend_->PublishProcesses(v1::PROCESS_ACTION_START, first, count, padding);
@@ -75,6 +81,8 @@ class MonitorServiceTest : public ::testing::Test {
   }
 
   int connections_ = 0;
+  base::Mutex mu_;
+  base::CondVar call_ended_;
   std::filesystem::path directory_;
   std::unique_ptr<FakeBackend> backend_;
   std::unique_ptr<MonitorService> service_;
@@ -212,6 +220,11 @@ class Reader {
   Reader(std::shared_ptr<grpc::Channel> channel, uint64_t last)
       : stub_(v1::MonitorService::NewStub(channel)),
         thread_("reader", [this, last](std::stop_token) { Run(last); }) {}
+  // Blocks until its stream is open.
+  void AwaitStarted() {
+    base::MutexLock lock(mu_);
+    while (!is_started_ && !is_ended_) changed_.Wait(mu_);
+  }
   // Blocks until it has that many events, so that a publisher does not outrun the ring.
   void AwaitCount(size_t count) {
     base::MutexLock lock(mu_);
@@ -233,6 +246,7 @@ class Reader {
     bool is_at_end = false;
     for (v1::StreamEventBatchesResponse batch; !is_at_end && reader->Read(&batch);) {
       base::MutexLock lock(mu_);
+      is_started_ = true;
       for (const auto& event : batch.events()) {
         if (event.control().has_missed()) sequences_.push_back(0);
         if (!event.has_control()) sequences_.push_back(event.sequence());
@@ -250,6 +264,7 @@ class Reader {
   base::Mutex mu_;
   base::CondVar changed_;
   std::vector<uint64_t> sequences_ GUARDED_BY(mu_);
+  bool is_started_ GUARDED_BY(mu_) = false;
   bool is_ended_ GUARDED_BY(mu_) = false;
   base::Thread thread_;
 };
@@ -262,11 +277,13 @@ TEST_F(MonitorServiceTest, TenSubscribersOfWhichOneNeverReadsHoldUpNobody) {
   grpc::ClientContext stuck_context;
   const auto stuck_stub = v1::MonitorService::NewStub(Connect());
   const auto stuck = stuck_stub->StreamEvents(&stuck_context, Live());
+  v1::CollectionEvent started;
+  ASSERT_TRUE(stuck->Read(&started));  // and then nothing for long
   std::vector<std::unique_ptr<Reader>> readers;
   for (int i = 0; i < 9; ++i) {
     readers.push_back(std::make_unique<Reader>(Connect(), kBatches * kPerBatch));
   }
-  AwaitSubscribers(10);
+  for (const auto& reader : readers) reader->AwaitStarted();
   for (uint64_t i = 0; i < kBatches; ++i) {
     Publish(static_cast<uint32_t>(i * kPerBatch + 1), kPerBatch, kPadding);
     // The ring holds some 3,000 of these events.
@@ -324,8 +341,9 @@ TEST_F(MonitorServiceTest, ClientThatVanishesLeavesNothingBehind) {
     ASSERT_TRUE(reader->Read(&event));
     context.TryCancel();
   }
-  AwaitStreams(0);
-  AwaitSubscribers(0);
+  AwaitIdle();
+  server_->Shutdown(absl::Milliseconds(200));  // what was let go of is gone
+  EXPECT_THAT(backend_->bus().statistics().subscribers, SizeIs(0));
   EXPECT_EQ(service_->loop().member_count(), 0u);
 }
 
@@ -432,7 +450,7 @@ TEST_F(MonitorServiceTest, TaskErrorEndsTheCallAndTasksAreBounded) {
   EXPECT_FALSE(readers[4]->Read(&response));
   EXPECT_EQ(readers[4]->Finish().error_code(), grpc::RESOURCE_EXHAUSTED);
   for (auto& context : contexts) context.TryCancel();
-  while (service_->task_count() != 0) std::this_thread::yield();
+  AwaitIdle();
 }
 
 TEST_F(MonitorServiceTest, DrainEndsEverythingUnavailableWithinItsDeadline) {
@@ -470,7 +488,8 @@ TEST_F(MonitorServiceTest, DrainEndsEverythingUnavailableWithinItsDeadline) {
 TEST_F(MonitorServiceTest, ShutdownDoesNotWaitForAReaderThatNeverReads) {
   grpc::ClientContext context;
   const auto stuck = stub_->StreamEvents(&context, Live());
-  AwaitSubscribers(1);
+  v1::CollectionEvent started;
+  ASSERT_TRUE(stuck->Read(&started));
   for (int i = 0; i < 50; ++i) Publish(1 + i * 100, 100, 1000);
   const absl::Time start = absl::Now();
   service_->Drain();
