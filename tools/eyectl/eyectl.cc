@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "libs/base/text.h"
+#include "libs/base/version.h"
 #include "tools/eyectl/alerts_command.h"
 #include "tools/eyectl/command.h"
 #include "tools/eyectl/connection.h"
@@ -43,7 +44,7 @@ std::string Usage(const Commands& commands) {
   }
   out +=
       "\neyectl COMMAND --help tells a command's flags. EYECTL_ADDRESS is the default of "
-      "--address.\n";
+      "--address.\neyectl --version tells which one this is.\n";
   return out;
 }
 
@@ -51,7 +52,8 @@ std::string Usage(const Commands& commands) {
 std::vector<std::string> CommandFirst(std::vector<std::string> args) {
   size_t at = 0;
   while (at < args.size() && args[at].starts_with("--")) {
-    const bool has_value = args[at].find('=') != std::string::npos || args[at] == "--help";
+    const bool has_value =
+        args[at].find('=') != std::string::npos || args[at] == "--help" || args[at] == "--version";
     at += has_value ? 1 : 2;
   }
   if (at >= args.size()) return args;
@@ -109,6 +111,9 @@ int RunEyectl(const std::vector<std::string>& args, const base::Clock& clock, In
   if (ordered.empty() || ordered[0] == "--help" || ordered[0] == "-h" || ordered[0] == "help") {
     const absl::Status written = (ordered.empty() ? err : out).Write(Usage(commands));
     return ordered.empty() ? kExitUsage : Finish(written, err);
+  }
+  if (ordered[0] == "--version") {
+    return Finish(out.Write(fmt::format("eyectl {}\n", base::kVersion)), err);
   }
   std::vector<std::string> names;
   for (const auto& command : commands) {

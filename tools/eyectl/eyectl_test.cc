@@ -7,6 +7,8 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "fmt/format.h"
+#include "libs/base/version.h"
 #include "tools/eyectl/fake_server.h"
 #include "tools/eyectl/running_eyectl.h"
 
@@ -289,6 +291,12 @@ TEST(UsageTest, FlagsMayStandBeforeTheCommand) {
   const FakeServer server({});
   EXPECT_EQ(RunEyectlBinary({"--address", server.address(), "health"}).code, 0);
   EXPECT_EQ(RunEyectlBinary({"--address=" + server.address(), "health"}).code, 0);
+}
+
+TEST(UsageTest, VersionIsTheOneOfTheServers) {
+  const Ended ended = RunEyectlBinary({"--version"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.out, fmt::format("eyectl {}\n", base::kVersion));
 }
 
 TEST(UsageTest, HelpNamesCommandsAndTheirFlags) {
