@@ -4,50 +4,45 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "daemoneye/v1/monitor_service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "libs/base/unique_fd.h"
-#include "tests/example_monitor/server_process.h"
+#include "tests/support/servers.h"
 
 namespace daemoneye {
 namespace {
 
 using ::testing::AllOf;
-using testing::ExitResult;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::RunToEnd;
-using testing::ServerProcess;
+using testing_support::Ended;
+using testing_support::Server;
+using testing_support::TempDirectory;
 
 constexpr char kBinary[] = "tests/example_monitor/example_monitor";
 
 class ExampleMonitorTest : public ::testing::Test {
  protected:
-  ExampleMonitorTest() {
-    char name[] = "/tmp/example_monitor.XXXXXX";
-    directory_ = ::mkdtemp(name);
-  }
-  ~ExampleMonitorTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string Socket() const { return "unix://" + directory_ + "/s"; }
+  std::string Socket() const { return directory_.Socket("s"); }
   std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {"--listen=" + Socket(), "--config="};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
-  std::unique_ptr<ServerProcess> Start(std::vector<std::string> more = {}) const {
-    auto server = std::make_unique<ServerProcess>(kBinary, Arguments(std::move(more)));
-    EXPECT_TRUE(server->AwaitOutput("INFO examplemond: ready"));
+  std::unique_ptr<Server> Start(const std::vector<std::string>& more = {}) const {
+    auto server = std::make_unique<Server>(kBinary, Socket(), more);
+    EXPECT_TRUE(server->AwaitLine({"INFO examplemond: ready"}).has_value());
     return server;
+  }
+  // The binary with these arguments alone, to its end.
+  static Ended RunToEnd(std::vector<std::string> arguments,
+                        const std::vector<std::string>& environment = {}) {
+    arguments.insert(arguments.begin(), kBinary);
+    return testing_support::RunToEnd(
+        {.argv = std::move(arguments), .environment = environment, .user = {}});
   }
   std::shared_ptr<grpc::Channel> Connect() const {
     return grpc::CreateChannel(Socket(), grpc::InsecureChannelCredentials());
@@ -60,28 +55,7 @@ class ExampleMonitorTest : public ::testing::Test {
     return status;
   }
 
-  // The Prometheus page, from the address that the server logged.
-  static std::string Scrape(const ServerProcess& server) {
-    const std::string key = "url=http://127.0.0.1:";
-    const std::string& log = server.output();
-    const int port = std::atoi(log.c_str() + log.find(key) + key.size());
-    const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
-    const sockaddr_in address = {.sin_family = AF_INET,
-                                 .sin_port = htons(static_cast<uint16_t>(port)),
-                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    EXPECT_EQ(::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(request.size()));
-    std::string page;
-    char buffer[4096];
-    for (ssize_t got = 0; (got = ::recv(fd.get(), buffer, sizeof(buffer), 0)) > 0;) {
-      page.append(buffer, static_cast<size_t>(got));
-    }
-    return page;
-  }
-
-  std::string directory_;
+  const TempDirectory directory_;
 };
 
 TEST_F(ExampleMonitorTest, StreamsItsEventsAndEndsWithinASecondOfSigterm) {
@@ -102,42 +76,36 @@ TEST_F(ExampleMonitorTest, StreamsItsEventsAndEndsWithinASecondOfSigterm) {
     EXPECT_EQ(event.source(), "load");
     EXPECT_EQ(event.performance().metric_name(), "load.1m");
   }
-  server->Signal(SIGTERM);
+  EXPECT_LE(server->Terminate(), absl::Seconds(1));
   while (reader->Read(&event)) {
   }
   EXPECT_EQ(reader->Finish().error_code(), grpc::UNAVAILABLE);
-  const ExitResult end = server->Wait();
-  EXPECT_EQ(end.code, 0) << end.out;
-  EXPECT_LE(end.took, absl::Seconds(1)) << end.out;
-  EXPECT_FALSE(std::filesystem::exists(directory_ + "/s"));
+  EXPECT_FALSE(std::filesystem::exists(directory_.File("s")));
 }
 
 TEST_F(ExampleMonitorTest, EndsWithinASecondRightAfterAScrapeAndWithAReaderThatNeverReads) {
   const auto server = Start({"--metrics_address=127.0.0.1:0"});
-  EXPECT_THAT(Scrape(*server), HasSubstr("daemoneye_build_info"));
+  EXPECT_THAT(server->Metrics(), HasSubstr("daemoneye_build_info"));
   const auto stub = v1::MonitorService::NewStub(Connect());
   grpc::ClientContext context;
   const auto stuck = stub->StreamEvents(&context, {});
-  while (Status().accounting().subscribers_size() == 0) {
-  }
-  Scrape(*server);
-  server->Signal(SIGTERM);
-  const ExitResult end = server->Wait();
-  EXPECT_EQ(end.code, 0) << end.out;
-  EXPECT_LE(end.took, absl::Seconds(1)) << end.out;
+  v1::CollectionEvent started;
+  ASSERT_TRUE(stuck->Read(&started));  // and no more
+  server->Metrics();
+  EXPECT_LE(server->Terminate(), absl::Seconds(1));
   context.TryCancel();
 }
 
 TEST_F(ExampleMonitorTest, PageHoldsWhatEveryMonitorCounts) {
   const auto server = Start({"--metrics_address=127.0.0.1:0"});
   Status();
-  const std::string page = Scrape(*server);
+  const std::string page = server->Metrics();
   for (const char* name :
        {"events_observed_total{", "events_published_total{", "events_filtered_total",
         "events_dropped_total{", "source_up{source=\"load\"} 1",
         "source_last_event_timestamp_seconds{", "subscribers 0", "queue_length{", "queue_capacity{",
         "event_latency_seconds_bucket{", "build_info{", "config_generation 1",
-        "config_last_reload_success 1"}) {
+        "config_info{component=\"examplemond\",config_hash=\"", "config_last_reload_success 1"}) {
     EXPECT_THAT(page, HasSubstr(std::string("\ndaemoneye_") + name));
   }
   EXPECT_THAT(page, HasSubstr("method=\"GetStatus\""));
@@ -170,20 +138,20 @@ TEST_F(ExampleMonitorTest, HealthTellsLivenessAndReadiness) {
     ASSERT_TRUE(stub->Check(&context, request, &response).ok()) << name;
     EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING) << name;
   }
-  const ExitResult check = RunToEnd(kBinary, Arguments({"--health_check"}));
-  EXPECT_EQ(check.code, 0) << check.out;
+  const Ended check = RunToEnd(Arguments({"--health_check"}));
+  EXPECT_EQ(check.code, 0) << check.output;
 }
 
 TEST_F(ExampleMonitorTest, HealthCheckWithoutAServerFails) {
-  EXPECT_EQ(RunToEnd(kBinary, Arguments({"--health_check"})).code, 1);
+  EXPECT_EQ(RunToEnd(Arguments({"--health_check"})).code, 1);
 }
 
 TEST_F(ExampleMonitorTest, ActionsPrintAndEnd) {
-  EXPECT_THAT(RunToEnd(kBinary, {"--version"}).out, HasSubstr("examplemond 0."));
-  EXPECT_THAT(RunToEnd(kBinary, {"--help"}).out, HasSubstr("--max_batch_size"));
-  EXPECT_EQ(RunToEnd(kBinary, Arguments({"--check_config"})).code, 0);
-  const ExitResult printed = RunToEnd(kBinary, Arguments({"--print_config", "--max_batch_size=7"}));
-  EXPECT_THAT(printed.out, HasSubstr("max_batch_size: 7"));
+  EXPECT_THAT(RunToEnd({"--version"}).output, HasSubstr("examplemond 0."));
+  EXPECT_THAT(RunToEnd({"--help"}).output, HasSubstr("--max_batch_size"));
+  EXPECT_EQ(RunToEnd(Arguments({"--check_config"})).code, 0);
+  const Ended printed = RunToEnd(Arguments({"--print_config", "--max_batch_size=7"}));
+  EXPECT_THAT(printed.output, HasSubstr("max_batch_size: 7"));
 }
 
 TEST_F(ExampleMonitorTest, BadInputIsRefusedWithASentenceThatNamesIt) {
@@ -198,45 +166,51 @@ TEST_F(ExampleMonitorTest, BadInputIsRefusedWithASentenceThatNamesIt) {
       {{}, {"DAEMONEYE_NONSENSE=1"}, "NONSENSE"},
   };
   for (const auto& c : cases) {
-    const ExitResult result = RunToEnd(kBinary, Arguments(c.arguments), c.environment);
-    EXPECT_EQ(result.code, 2) << result.out;
-    EXPECT_THAT(result.out, HasSubstr(c.text));
+    const Ended result = RunToEnd(Arguments(c.arguments), c.environment);
+    EXPECT_EQ(result.code, 2) << result.output;
+    EXPECT_THAT(result.output, HasSubstr(c.text));
   }
 }
 
 TEST_F(ExampleMonitorTest, AddressInUseEndsTheSecondServerWithASentence) {
   const auto server = Start();
-  const ExitResult second = RunToEnd(kBinary, Arguments());
-  EXPECT_EQ(second.code, 1) << second.out;
-  EXPECT_THAT(second.out, HasSubstr("another process answers there"));
+  const Ended second = RunToEnd(Arguments());
+  EXPECT_EQ(second.code, 1) << second.output;
+  EXPECT_THAT(second.output, HasSubstr("another process answers there"));
   EXPECT_TRUE(Status().ready());
 }
 
 TEST_F(ExampleMonitorTest, ReloadIsOneGenerationOrNothing) {
-  const std::string file = directory_ + "/config.yaml";
-  std::ofstream(file) << "log_level: info\n";
-  ServerProcess server(kBinary, {"--listen=" + Socket(), "--config=" + file});
-  ASSERT_TRUE(server.AwaitOutput("INFO examplemond: ready"));
-  std::ofstream(file) << "log_level: debug\n";
+  const std::string file = directory_.Write("config.yaml", "log_level: info\n");
+  Server server(kBinary, Socket(), {"--config=" + file, "--metrics_address=127.0.0.1:0"});
+  ASSERT_TRUE(server.AwaitLine({"INFO examplemond: ready"}));
+  const auto config_info = [&] {
+    const std::string page = server.Metrics();
+    const size_t at = page.find("\ndaemoneye_config_info{");
+    return page.substr(at, page.find('\n', at + 1) - at);
+  };
+  const std::string before = config_info();
+  EXPECT_THAT(before, AllOf(HasSubstr("component=\"examplemond\""), HasSubstr("config_hash=\"")));
+  // The file is looked at once a second, too: whichever comes first.
+  directory_.Write("config.yaml", "log_level: debug\n");
   server.Signal(SIGHUP);
-  ASSERT_TRUE(server.AwaitOutput("configuration reloaded"));
+  ASSERT_TRUE(server.AwaitLine({"configuration reloaded"}));
+  const std::string after = config_info();
+  EXPECT_NE(after, before);
+  EXPECT_THAT(after, HasSubstr("} 1"));
   EXPECT_EQ(Status().config_generation(), 2u);
-  std::ofstream(file) << "log_level: debug\nmax_batch_size: 5\n";
+  directory_.Write("config.yaml", "log_level: debug\nmax_batch_size: 5\n");
   server.Signal(SIGHUP);
-  ASSERT_TRUE(server.AwaitOutput("not reloaded"));
+  ASSERT_TRUE(server.AwaitLine({"not reloaded", "max_batch_size"}));
   EXPECT_EQ(Status().config_generation(), 2u);
-  server.Signal(SIGTERM);
-  const ExitResult end = server.Wait();
-  EXPECT_EQ(end.code, 0);
-  EXPECT_THAT(end.out, HasSubstr("max_batch_size"));
+  EXPECT_EQ(config_info(), after);
+  server.Terminate();
 }
 
 TEST_F(ExampleMonitorTest, TcpPortZeroIsPickedAndLogged) {
-  ServerProcess server(kBinary, {"--listen=127.0.0.1:0", "--config="});
-  ASSERT_TRUE(server.AwaitOutput("INFO examplemond: ready"));
-  server.Signal(SIGTERM);
-  EXPECT_THAT(server.Wait().out,
-              AllOf(HasSubstr("listening address=127.0.0.1:"), Not(HasSubstr("127.0.0.1:0\n"))));
+  Server server(kBinary, "127.0.0.1:0", {});
+  EXPECT_THAT(server.address(), AllOf(HasSubstr("127.0.0.1:"), Not(::testing::EndsWith(":0"))));
+  server.Terminate();
 }
 
 }  // namespace
