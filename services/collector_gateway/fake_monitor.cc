@@ -10,6 +10,9 @@ namespace daemoneye::gateway {
 
 using base::MutexLock;
 
+// In one message of a script's `more`.
+constexpr int kMoreEvents = 256;
+
 FakeMonitor::FakeMonitor() {
   negotiation.set_stream_id("11111111-1111-4111-8111-111111111111");
   negotiation.set_monitor("procmond");
@@ -126,6 +129,10 @@ grpc::Status FakeMonitor::StreamEvents(grpc::ServerContext* context,
                                        grpc::ServerWriter<v1::CollectionEvent>* writer) {
   const Script script = ScriptFor(*request);
   for (const v1::CollectionEvent& event : script.events) writer->Write(event);
+  while (script.more != nullptr) {
+    const std::optional<v1::CollectionEvent> event = script.more();
+    if (!event.has_value() || !writer->Write(*event)) break;
+  }
   return Linger(context, script.ends);
 }
 
@@ -138,6 +145,15 @@ grpc::Status FakeMonitor::StreamEventBatches(
   for (const v1::CollectionEvent& event : script.events) *batch.add_events() = event;
   batch.set_stream_id(negotiation.stream_id());
   writer->Write(batch);
+  for (bool has_more = script.more != nullptr; has_more;) {
+    batch.clear_events();
+    while (has_more && batch.events_size() < kMoreEvents) {
+      std::optional<v1::CollectionEvent> event = script.more();
+      has_more = event.has_value();
+      if (has_more) *batch.add_events() = *std::move(event);
+    }
+    has_more &= writer->Write(batch);
+  }
   return Linger(context, script.ends);
 }
 

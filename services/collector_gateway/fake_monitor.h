@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ class FakeMonitor final : public v1::MonitorService::Service {
   struct Script {
     std::vector<v1::CollectionEvent> events;
     bool ends = false;
+    // Asked for what follows `events`, one by one, until it has no more or the stream is cancelled.
+    std::function<std::optional<v1::CollectionEvent>()> more = nullptr;
   };
 
   FakeMonitor();

@@ -122,11 +122,15 @@ void GatewayBackend::OnLinkChange(const MonitorLink& link) {
   bool is_new_state;
   {
     MutexLock lock(mu_);
-    v1::MonitorState& last = last_states_[link.id()];
+    Told& last = told_[link.id()];
     // A link that cannot connect goes back and forth between CONNECTING and RETRYING: told once.
-    is_new_state = changed.state != last && changed.state != v1::MONITOR_STATE_CONNECTING &&
+    // One that did connect and fails now for another reason is told.
+    if (changed.state == v1::MONITOR_STATE_NEGOTIATED) last.was_reached = true;
+    const bool is_new_reason = last.was_reached && changed.last_error != last.error;
+    is_new_state = (changed.state != last.state || is_new_reason) &&
+                   changed.state != v1::MONITOR_STATE_CONNECTING &&
                    changed.state != v1::MONITOR_STATE_NEGOTIATED;
-    if (is_new_state) last = changed.state;
+    if (is_new_state) last = {changed.state, changed.last_error, false};
   }
   if (is_new_state) options_.on_link_change(changed);
   v1::CapabilitiesChanged change;

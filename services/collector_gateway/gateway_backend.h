@@ -65,7 +65,13 @@ class GatewayBackend final : public monitor::MonitorBackend {
   OriginRegistry registry_;
   base::Mutex mu_;
   std::string last_told_ GUARDED_BY(mu_);
-  std::map<int, v1::MonitorState> last_states_ GUARDED_BY(mu_);
+  // What was last told of a link.
+  struct Told {
+    v1::MonitorState state = v1::MONITOR_STATE_UNSPECIFIED;
+    std::string error;
+    bool was_reached = false;  // since then
+  };
+  std::map<int, Told> told_ GUARDED_BY(mu_);
   LinkSet links_;  // last: its threads use all of the above
 };
 

@@ -207,8 +207,15 @@ absl::Status MonitorLink::ReadSnapshot(MonitorClient& client, std::stop_token st
   const absl::Time deadline = deps_.clock.Now() + timing_.snapshot_timeout;
   absl::Status status;
   while (status.ok()) {
+    const absl::Duration left = deadline - deps_.clock.Now();
+    if (left <= absl::ZeroDuration()) {  // however much comes
+      status =
+          absl::DeadlineExceededError(fmt::format("the monitor's snapshot had no end within {}",
+                                                  absl::FormatDuration(timing_.snapshot_timeout)));
+      break;
+    }
     absl::StatusOr<std::optional<grpc::ByteBuffer>> message =
-        stream->Read(std::min(timing_.silence_limit, deadline - deps_.clock.Now()));
+        stream->Read(std::min(timing_.silence_limit, left));
     if (!message.ok()) {
       status = message.status();
     } else if (!message->has_value()) {

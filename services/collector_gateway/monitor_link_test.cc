@@ -198,6 +198,24 @@ TEST_F(MonitorLinkTest, ASnapshotThatNeverCompletesIsAnError) {
   });
 }
 
+TEST_F(MonitorLinkTest, ASnapshotThatGoesOnForEverIsGivenUpHoweverMuchComes) {
+  timing_.snapshot_timeout = absl::Milliseconds(200);
+  FakeMonitor monitor;
+  monitor.snapshot = [&](const v1::StreamEventsRequest&) {
+    return FakeMonitor::Script{
+        {monitor.Started(false, 1)}, false, [&]() -> std::optional<v1::CollectionEvent> {
+          v1::CollectionEvent running = monitor.Start(0, 99);
+          running.mutable_process()->set_action(v1::PROCESS_ACTION_SNAPSHOT);
+          return running;
+        }};
+  };
+  monitor.Start(Path("a"));
+  const auto link = MakeLink(1, Path("a"));
+  AwaitStatus(*link, [](const MonitorLink::Status& s) {
+    return s.last_error.find("had no end within 200ms") != std::string::npos;
+  });
+}
+
 TEST_F(MonitorLinkTest, SilenceGetsANewChannel) {
   timing_.silence_limit = absl::Milliseconds(100);
   FakeMonitor monitor;  // sends no heartbeats
