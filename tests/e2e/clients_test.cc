@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <utility>
 
 #include "fmt/format.h"
 #include "libs/linux/procfs/test_child.h"
@@ -24,6 +27,8 @@ using testing_support::Server;
 using testing_support::TempDirectory;
 
 constexpr char kPython[] = "/usr/bin/python3";
+constexpr char kNoPythonGrpc[] =
+    "/usr/bin/python3 has no grpc: apt-get install python3-grpcio python3-protobuf";
 constexpr char kBuf[] = "/usr/bin/buf";
 
 Ended RunProgram(const std::vector<std::string>& argv) {
@@ -40,6 +45,23 @@ class ClientsTest : public ::testing::Test {
     gateway_.Ready();
   }
 
+  // Makes the stubs of the API for Python; where they are.
+  std::string MakePythonStubs() const {
+    const std::string stubs = directory_.File("stubs");
+    std::filesystem::create_directory(stubs);
+    const Ended generated =
+        RunProgram({"/bin/sh", "-c",
+                    fmt::format("protoc -Iprotos --python_out={0} --grpc_python_out={0} "
+                                "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin "
+                                "protos/daemoneye/v1/*.proto",
+                                stubs)});
+    EXPECT_EQ(generated.code, 0) << generated.output;
+    return stubs;
+  }
+  static bool HasPythonGrpc() {
+    return RunProgram({kPython, "-c", "import grpc, google.protobuf"}).code == 0;
+  }
+
   std::string ChildLine() const { return fmt::format("process {} e2e-client\n", child_.pid()); }
 
   TempDirectory directory_;
@@ -49,18 +71,8 @@ class ClientsTest : public ::testing::Test {
 };
 
 TEST_F(ClientsTest, PythonReadsTheSameFromMonitorAndGateway) {
-  if (RunProgram({kPython, "-c", "import grpc, google.protobuf"}).code != 0) {
-    GTEST_SKIP() << kPython << " has no grpc: apt-get install python3-grpcio python3-protobuf";
-  }
-  const std::string stubs = directory_.File("stubs");
-  std::filesystem::create_directory(stubs);
-  const Ended generated =
-      RunProgram({"/bin/sh", "-c",
-                  fmt::format("protoc -Iprotos --python_out={0} --grpc_python_out={0} "
-                              "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin "
-                              "protos/daemoneye/v1/*.proto",
-                              stubs)});
-  ASSERT_EQ(generated.code, 0) << generated.output;
+  if (!HasPythonGrpc()) GTEST_SKIP() << kNoPythonGrpc;
+  const std::string stubs = MakePythonStubs();
   for (const Server* server : {&procmond_, &gateway_}) {
     // Python's gRPC wants unix:/path or unix:///path.
     const Ended ended =
@@ -71,6 +83,37 @@ TEST_F(ClientsTest, PythonReadsTheSameFromMonitorAndGateway) {
     EXPECT_THAT(ended.output, HasSubstr(server == &procmond_ ? "monitor procmond\n"
                                                              : "monitor collector-gateway\n"));
   }
+}
+
+// The lines between ```python and ``` of a Markdown file, without their indentation.
+std::string PythonIn(const std::string& path) {
+  std::ifstream file(path);
+  std::string program;
+  bool is_inside = false;
+  for (std::string line; std::getline(file, line);) {
+    const size_t indent = std::min(line.find_first_not_of(' '), size_t{2});
+    if (is_inside && line.ends_with("```")) break;
+    if (is_inside) program += line.substr(std::min(indent, line.size())) + "\n";
+    is_inside |= line.ends_with("```python");
+  }
+  return program;
+}
+
+TEST_F(ClientsTest, ThePythonOfTheReadmeRunsAsItStands) {
+  if (!HasPythonGrpc()) GTEST_SKIP() << kNoPythonGrpc;
+  std::string program = PythonIn("README.md");
+  for (const auto& [from, to] :
+       {std::pair<std::string, std::string>("127.0.0.1:50050", gateway_.address()),
+        {"bash*", "e2e-cl*"}}) {
+    const size_t at = program.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " is not in: " << program;
+    program.replace(at, from.size(), to);
+  }
+  const Ended ended = RunToEnd({.argv = {kPython, directory_.Write("readme.py", program)},
+                                .environment = {"PYTHONPATH=" + MakePythonStubs()},
+                                .user = {}});
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_EQ(ended.output, fmt::format("{} e2e-client\n", child_.pid()));
 }
 
 TEST_F(ClientsTest, BufCurlListsDescribesAndCallsByReflection) {
