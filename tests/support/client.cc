@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "daemoneye/v1/gateway_service.grpc.pb.h"
@@ -26,7 +28,22 @@ void Prepare(grpc::ClientContext& context, absl::Duration timeout = kPatience) {
   context.set_wait_for_ready(true);
 }
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles& files) {
+  grpc::SslCredentialsOptions options = {.pem_root_certs = ReadFile(files.ca)};
+  if (!files.key.empty()) {
+    options.pem_private_key = ReadFile(files.key);
+    options.pem_cert_chain = ReadFile(files.certificate);
+  }
+  return grpc::SslCredentials(options);
+}
+
+std::shared_ptr<grpc::Channel> Connect(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt("grpc.use_local_subchannel_pool", 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
@@ -35,7 +52,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   // What a client that does not read takes in all the same is 64 KiB, and does not grow.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 10);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 template <typename Response, typename Method, typename Stub, typename Request>
@@ -97,8 +114,8 @@ absl::Status EventStream::Finish() {
 void EventStream::Cancel() { call_->context.TryCancel(); }
 
 struct Client::Stubs {
-  explicit Stubs(const std::string& address)
-      : channel(Connect(address)),
+  explicit Stubs(std::shared_ptr<grpc::Channel> connected)
+      : channel(std::move(connected)),
         monitor(channel),
         gateway(channel),
         health(channel),
@@ -111,7 +128,10 @@ struct Client::Stubs {
   grpc::reflection::v1alpha::ServerReflection::Stub reflection;
 };
 
-Client::Client(const std::string& address) : stubs_(std::make_unique<Stubs>(address)) {}
+Client::Client(const std::string& address)
+    : stubs_(std::make_unique<Stubs>(Connect(address, grpc::InsecureChannelCredentials()))) {}
+Client::Client(const std::string& address, const TlsFiles& files)
+    : stubs_(std::make_unique<Stubs>(Connect(address, Credentials(files)))) {}
 Client::Client(Client&&) noexcept = default;
 Client::~Client() = default;
 

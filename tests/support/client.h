@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "daemoneye/v1/gateway_service.pb.h"
 #include "daemoneye/v1/monitor_service.pb.h"
+#include "tests/support/certificates.h"
 #include "tests/support/child_process.h"
 
 namespace daemoneye::testing_support {
@@ -52,6 +53,8 @@ class Client {
  public:
   // A connection of its own; waits for a server that is not there yet.
   explicit Client(const std::string& address);
+  // The same over TLS, with the certificate that `files` has, if any.
+  Client(const std::string& address, const TlsFiles& files);
   Client(Client&&) noexcept;
   ~Client();
 
