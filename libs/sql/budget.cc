@@ -1,5 +1,6 @@
 #include "libs/sql/budget.h"
 
+#include <sqlite3.h>
 #include <time.h>
 
 namespace daemoneye::sql {
@@ -38,12 +39,20 @@ void Budget::StartCall() {
   event_.Start();
   units_ = 0;
   is_call_exceeded_ = false;
+  is_memory_exceeded_ = false;
+  if (memory_limit_bytes_ > 0) memory_before_ = sqlite3_memory_used();
+}
+
+bool Budget::IsMemoryExceeded() const {
+  return memory_limit_bytes_ > 0 &&
+         sqlite3_memory_used() - memory_before_ > static_cast<int64_t>(memory_limit_bytes_);
 }
 
 bool Budget::Check() {
   const base::Monotonic now = base::Clock::Real().MonotonicNow();
   is_call_exceeded_ = call_.IsExceeded(now);
-  return !is_call_exceeded_ && !event_.IsExceeded(now);
+  is_memory_exceeded_ = IsMemoryExceeded();
+  return !is_call_exceeded_ && !is_memory_exceeded_ && !event_.IsExceeded(now);
 }
 
 bool Budget::Spend(size_t units) {

@@ -5,12 +5,16 @@
 // passed on the monotonic clock. A run is cut off between half of its limit and the whole of it,
 // plus what one SQL function call may take.
 //
+// Memory is SQLite's of the whole process, so a neighbour's statement counts, too: a limit for what
+// runs away, not for what is a little large.
+//
 // Threads: compatible.
 // Cost:    a clock read (25 ns) a check.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
@@ -37,8 +41,9 @@ class CpuLimit {
 
 class Budget {
  public:
-  Budget(absl::Duration event_limit, absl::Duration call_limit)
-      : event_(event_limit), call_(call_limit) {}
+  // `memory_limit_bytes` 0: memory is not looked at.
+  Budget(absl::Duration event_limit, absl::Duration call_limit, size_t memory_limit_bytes)
+      : event_(event_limit), call_(call_limit), memory_limit_bytes_(memory_limit_bytes) {}
 
   void StartCall();
   void StartEvent() { event_.Start(); }
@@ -50,12 +55,19 @@ class Budget {
 
   // Whether the last false was the call's limit.
   bool is_call_exceeded() const { return is_call_exceeded_; }
+  // Whether it was memory.
+  bool is_memory_exceeded() const { return is_memory_exceeded_; }
 
  private:
   CpuLimit event_;
   CpuLimit call_;
+  bool IsMemoryExceeded() const;
+
+  const size_t memory_limit_bytes_;
+  int64_t memory_before_ = 0;
   size_t units_ = 0;
   bool is_call_exceeded_ = false;
+  bool is_memory_exceeded_ = false;
 };
 
 }  // namespace daemoneye::sql

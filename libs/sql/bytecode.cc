@@ -76,6 +76,65 @@ bool IsTableRead(std::string_view opcode) {
          opcode == "Column" || opcode == "Next";
 }
 
+bool IsEventScan(const Instruction& instruction) {
+  return instruction.opcode == "VFilter" && !instruction.p4.empty() &&
+         instruction.p4.front() == kEventPlanMark;
+}
+
+// Instructions that certainly go on with the next one.
+bool NeverJumps(std::string_view opcode) {
+  static const auto* const kOpcodes = new std::set<std::string_view>{
+      "Integer",  "Int64",         "Real",       "String8",  "String",     "Blob",
+      "Null",     "SCopy",         "Copy",       "Move",     "Add",        "Subtract",
+      "Multiply", "Divide",        "Remainder",  "Concat",   "BitAnd",     "BitOr",
+      "BitNot",   "ShiftLeft",     "ShiftRight", "Not",      "And",        "Or",
+      "Compare",  "Cast",          "Affinity",   "CollSeq",  "Function",   "PureFunc",
+      "VOpen",    "VColumn",       "VInitIn",    "Column",   "MakeRecord", "IdxInsert",
+      "NullRow",  "OpenEphemeral", "OpenDup",    "OpenRead", "Noop",       "Explain",
+      "Rowid",    "ResultRow",     "AggStep",    "AggFinal", "AggStep1",   "Transaction",
+      "Close",    "RealAffinity",  "ZeroOrNull", "IsTrue"};
+  return kOpcodes->contains(opcode);
+}
+
+// Where the program can go on after instruction `i`, rather too many places than too few: what
+// returns to a register's address is taken to go on behind the call.
+std::vector<int> Successors(const Program& program, int i) {
+  const Instruction& instruction = program[i];
+  const std::string& opcode = instruction.opcode;
+  if (opcode == "Halt") return {};
+  if (opcode == "Goto" || opcode == "Init") return {instruction.p2};
+  // With no event the scan ends at once.
+  if (IsEventScan(instruction)) return {instruction.p2};
+  if (opcode == "Jump") return {instruction.p1, instruction.p2, instruction.p3};
+  if (opcode == "InitCoroutine") return {i + 1, instruction.p2, instruction.p3};
+  if (NeverJumps(opcode)) return {i + 1};
+  return {i + 1, instruction.p2};
+}
+
+// Whether a row can come out though every scan of an event table is empty.
+bool CanYieldWithoutEvents(const Program& program) {
+  const int size = static_cast<int>(program.size());
+  std::vector<bool> is_reached(program.size());
+  std::vector<int> todo = {0};
+  while (!todo.empty()) {
+    const int i = todo.back();
+    todo.pop_back();
+    if (i < 0 || i >= size || is_reached[i]) continue;
+    is_reached[i] = true;
+    if (program[i].opcode == "ResultRow") return true;
+    for (const int next : Successors(program, i)) todo.push_back(next);
+  }
+  return false;
+}
+
+// The instruction that moves the cursor of the scan at `scan` on; where its loop ends.
+size_t LoopEnd(const Program& program, size_t scan) {
+  for (size_t i = program.size(); i-- > scan;) {
+    if (program[i].opcode == "VNext" && program[i].p1 == program[scan].p1) return i;
+  }
+  return program.size();
+}
+
 // The one text that is ever written to register `index`.
 std::optional<std::string> OnlyText(const Program& program, int index) {
   std::optional<std::string> text;
@@ -129,6 +188,49 @@ bool IsBatchIndependent(const Program& program) {
     if (instruction.opcode == "ResultRow") ++result_rows;
   }
   return event_cursors.size() == 1 && result_rows == 1;
+}
+
+EventScans FindEventScans(const Program& program) {
+  const ConstantTables tables = FindConstantTables(program);
+  EventScans scans;
+  for (const Instruction& instruction : program) {
+    if (IsEventScan(instruction)) ++scans.count;
+    if (instruction.opcode == "VInitIn" && !tables.cursors.contains(instruction.p1)) {
+      scans.has_constant_lists = false;
+    }
+  }
+  scans.are_needed = scans.count > 0 && !CanYieldWithoutEvents(program);
+  return scans;
+}
+
+// An aggregate is certainly not over events when nothing of theirs is kept in a table of its own
+// (a sorter, a coroutine), and each loop over events in which a step of it lies begins it anew in
+// each turn: its end lies in the loop as well.
+bool AggregatesEvents(const Program& program) {
+  if (!HasAggregate(program)) return false;
+  const ConstantTables tables = FindConstantTables(program);
+  for (size_t i = 0; i < program.size(); ++i) {
+    const std::string& opcode = program[i].opcode;
+    if (tables.is_fill[i]) continue;
+    if (opcode == "SorterOpen" || opcode == "OpenEphemeral" || opcode == "OpenAutoindex" ||
+        opcode == "OpenPseudo" || opcode == "InitCoroutine" || opcode == "AggValue" ||
+        opcode == "AggInverse") {
+      return true;
+    }
+  }
+  for (size_t scan = 0; scan < program.size(); ++scan) {
+    if (!IsEventScan(program[scan])) continue;
+    const size_t end = LoopEnd(program, scan);
+    for (size_t i = scan; i < end && i < program.size(); ++i) {
+      if (!program[i].opcode.starts_with("AggStep")) continue;
+      const bool ends_inside =
+          std::any_of(program.begin() + i, program.begin() + end, [&](const Instruction& final) {
+            return final.opcode == "AggFinal" && final.p1 == program[i].p3;
+          });
+      if (!ends_inside) return true;
+    }
+  }
+  return false;
 }
 
 bool HasAggregate(const Program& program) {

@@ -14,6 +14,9 @@ struct sqlite3;
 
 namespace daemoneye::sql {
 
+// What the plan of a scan of an event table begins with.
+inline constexpr char kEventPlanMark = 'E';
+
 struct Instruction {
   std::string opcode;
   int p1 = 0;
@@ -33,6 +36,19 @@ absl::StatusOr<Program> Explain(sqlite3* db, std::string_view sql);
 // event table, and no instruction but those that work on one row and on constants. False is always
 // safe.
 bool IsBatchIndependent(const Program& program);
+
+// How many times the program opens a scan of an event table, going by the plan that each names.
+struct EventScans {
+  int count = 0;
+  // No row can come out when all of these scans are empty: whatever else there is to read.
+  bool are_needed = false;
+  // Every list of an IN is made of constants.
+  bool has_constant_lists = true;
+};
+EventScans FindEventScans(const Program& program);
+
+// True when an aggregate may run over the rows of an event table. False is certain.
+bool AggregatesEvents(const Program& program);
 
 // Whether it aggregates.
 bool HasAggregate(const Program& program);

@@ -89,8 +89,9 @@ bool Constraint::ReadList(sqlite3_value* list) {
 }
 
 std::optional<Constraint> Constraint::Make(ConstraintOp op, const Column& column,
-                                           sqlite3_value* value, RegexpCache& regexps) {
-  Constraint constraint(op, column);
+                                           size_t column_index, sqlite3_value* value,
+                                           RegexpCache& regexps) {
+  Constraint constraint(op, column, column_index);
   if (op == ConstraintOp::kIn) {
     if (!constraint.ReadList(value)) return std::nullopt;
     return constraint;
@@ -123,12 +124,8 @@ bool Constraint::MatchesPattern(const char* text, size_t size) const {
   }
 }
 
-bool Constraint::MayHold(const v1::CollectionEvent& event, std::string* scratch,
-                         size_t* bytes) const {
-  if (values_.empty()) return false;
-  const Cell cell = column_->Get(event, scratch);
-  if (cell.is_null()) return false;
-  *bytes += cell.text.size();
+bool Constraint::MayHold(const Cell& cell) const {
+  if (values_.empty() || cell.is_null()) return false;
   if (IsPattern(op_)) return MatchesPattern(cell.text.data(), cell.text.size());
   for (const Value& value : values_) {
     if (Holds(op_, Compare(cell, value))) return true;

@@ -36,13 +36,13 @@ class Constraint {
  public:
   // The term `column op value`; for kIn, `value` is what sqlite3_vtab_in_first takes. nullopt when
   // it cannot narrow. Copies what it needs of `value`.
-  static std::optional<Constraint> Make(ConstraintOp op, const Column& column, sqlite3_value* value,
-                                        RegexpCache& regexps);
+  // `column_index` is the column's in its table.
+  static std::optional<Constraint> Make(ConstraintOp op, const Column& column, size_t column_index,
+                                        sqlite3_value* value, RegexpCache& regexps);
 
-  // False when the term is certainly not true for `event`. Adds the bytes it looked at to *bytes.
-  bool MayHold(const v1::CollectionEvent& event, std::string* scratch, size_t* bytes) const;
+  // False when the term is certainly not true where the column is `cell`.
+  bool MayHold(const Cell& cell) const;
 
- private:
   struct Value {
     CellType type = CellType::kNull;
     int64_t integer = 0;
@@ -50,7 +50,17 @@ class Constraint {
     std::string text;
   };
 
-  Constraint(ConstraintOp op, const Column& column) : op_(op), column_(&column) {}
+  ConstraintOp op() const { return op_; }
+  const Column& column() const { return *column_; }
+  size_t column_index() const { return column_index_; }
+  // One but for kIn. Empty: the term is never true.
+  const std::vector<Value>& values() const { return values_; }
+  // Of kRegexp.
+  const re2::RE2* regexp() const { return regexp_.get(); }
+
+ private:
+  Constraint(ConstraintOp op, const Column& column, size_t column_index)
+      : op_(op), column_(&column), column_index_(column_index) {}
 
   static Value Read(sqlite3_value* value);
   bool CanCompare(const Value& value) const;
@@ -59,6 +69,7 @@ class Constraint {
 
   ConstraintOp op_;
   const Column* column_;
+  size_t column_index_;
   // One but for kIn; those that are NULL are left out: nothing equals them.
   std::vector<Value> values_;
   std::shared_ptr<const re2::RE2> regexp_;

@@ -7,9 +7,12 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "libs/sql/bytecode.h"
 #include "libs/sql/constraint.h"
+#include "libs/sql/sql_result.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -19,8 +22,11 @@ namespace {
 constexpr double kFullScanCost = 1e5;
 constexpr double kConstrainedCost = 20;
 
-// A plan is a text of one step a constraint: operator, then the column in two digits.
-constexpr size_t kStepBytes = 3;
+// A plan is a text: kEventPlanMark, its number, a colon, and then one step a constraint: operator,
+// the column in two digits, and whether the value is a constant of the statement's text.
+constexpr size_t kStepBytes = 4;
+constexpr char kConstant = 'c';
+constexpr char kVariable = 'v';
 constexpr int kDigitBase = 64;
 
 struct TableContext {
@@ -104,7 +110,8 @@ std::optional<ConstraintOp> Usable(sqlite3_index_info* info, int i, const EventT
 // Takes every constraint that can narrow. SQLite checks each row again: omit stays 0.
 int BestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
   const EventTable& event_table = *TableOf(table).context.table;
-  std::string plan;
+  std::string plan =
+      kEventPlanMark + std::to_string(TableOf(table).context.rows->next_plan++) + ":";
   int count = 0;
   for (int i = 0; i < info->nConstraint; ++i) {
     const std::optional<ConstraintOp> op = Usable(info, i, event_table);
@@ -113,6 +120,10 @@ int BestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
     plan.push_back(static_cast<char>(*op));
     plan.push_back(static_cast<char>('0' + column / kDigitBase));
     plan.push_back(static_cast<char>('0' + column % kDigitBase));
+    sqlite3_value* constant = nullptr;
+    const bool is_constant =
+        *op == ConstraintOp::kIn || (sqlite3_vtab_rhs_value(info, i, &constant) == SQLITE_OK);
+    plan.push_back(is_constant ? kConstant : kVariable);
     info->aConstraintUsage[i].argvIndex = ++count;
   }
   info->idxNum = count;
@@ -138,6 +149,14 @@ int CutOff(sqlite3_vtab_cursor* cursor) {
   return SQLITE_INTERRUPT;
 }
 
+Cell ReadCell(sqlite3_vtab_cursor* base, size_t column) {
+  Cursor& cursor = CursorOf(base);
+  const EventRows& rows = RowsOf(base);
+  if (rows.cells != nullptr) return rows.cells->Get(rows.places[cursor.row], column);
+  const EventTable& table = *TableOf(base->pVtab).context.table;
+  return table.columns[column].Get(*rows.events[cursor.row], &cursor.scratch);
+}
+
 // Moves on from `cursor.row` to the first row whose constraints may hold.
 int Settle(sqlite3_vtab_cursor* base) {
   Cursor& cursor = CursorOf(base);
@@ -146,7 +165,9 @@ int Settle(sqlite3_vtab_cursor* base) {
     size_t bytes = 0;
     bool may_match = true;
     for (const Constraint& constraint : cursor.constraints) {
-      may_match = constraint.MayHold(*rows.events[cursor.row], &cursor.scratch, &bytes);
+      const Cell cell = ReadCell(base, constraint.column_index());
+      bytes += cell.text.size();
+      may_match = constraint.MayHold(cell);
       if (!may_match) break;
     }
     if (!rows.budget->Spend(1 + bytes / 16)) return CutOff(base);
@@ -157,21 +178,36 @@ int Settle(sqlite3_vtab_cursor* base) {
   return SQLITE_OK;
 }
 
+// The constraints that the steps of `plan` and their values make; only those with constants, or
+// all. The values of a list must be read in any case.
+std::vector<Constraint> MakeConstraints(sqlite3_vtab_cursor* base, std::string_view plan,
+                                        sqlite3_value** argv, bool constants_only) {
+  const EventTable& table = *TableOf(base->pVtab).context.table;
+  plan.remove_prefix(plan.find(':') + 1);
+  std::vector<Constraint> constraints;
+  for (; plan.size() >= kStepBytes; plan.remove_prefix(kStepBytes), ++argv) {
+    if (constants_only && plan[3] != kConstant) continue;
+    const size_t column = static_cast<size_t>(plan[1] - '0') * kDigitBase + (plan[2] - '0');
+    auto constraint = Constraint::Make(static_cast<ConstraintOp>(plan[0]), table.columns[column],
+                                       column, *argv, *RowsOf(base).regexps);
+    if (constraint) constraints.push_back(*std::move(constraint));
+  }
+  return constraints;
+}
+
 int Filter(sqlite3_vtab_cursor* base, int count, const char* plan, int argc, sqlite3_value** argv) {
   Cursor& cursor = CursorOf(base);
-  const EventRows& rows = RowsOf(base);
-  const EventTable& table = *TableOf(base->pVtab).context.table;
+  EventRows& rows = RowsOf(base);
   cursor.row = 0;
   cursor.constraints.clear();
+  const bool has_values = count == argc && plan != nullptr;
+  if (rows.learned != nullptr && has_values) {
+    rows.learned->push_back(
+        {.plan = plan, .constants = MakeConstraints(base, plan, argv, /*constants_only=*/true)});
+  }
   // For a single row SQLite's own check costs less than reading the values.
-  if (rows.events.size() > 1 && count == argc) {
-    for (int i = 0; i < count; ++i) {
-      const char* step = plan + i * kStepBytes;
-      const size_t column = static_cast<size_t>(step[1] - '0') * kDigitBase + (step[2] - '0');
-      auto constraint = Constraint::Make(static_cast<ConstraintOp>(step[0]), table.columns[column],
-                                         argv[i], *rows.regexps);
-      if (constraint) cursor.constraints.push_back(*std::move(constraint));
-    }
+  if (rows.events.size() > 1 && has_values && !rows.are_checked) {
+    cursor.constraints = MakeConstraints(base, plan, argv, /*constants_only=*/false);
   }
   return Settle(base);
 }
@@ -184,28 +220,7 @@ int Next(sqlite3_vtab_cursor* base) {
 int Eof(sqlite3_vtab_cursor* base) { return CursorOf(base).row >= RowsOf(base).events.size(); }
 
 int ReadColumn(sqlite3_vtab_cursor* base, sqlite3_context* context, int index) {
-  Cursor& cursor = CursorOf(base);
-  const EventTable& table = *TableOf(base->pVtab).context.table;
-  const Cell cell = table.columns[index].Get(*RowsOf(base).events[cursor.row], &cursor.scratch);
-  switch (cell.type) {
-    case CellType::kNull:
-      break;
-    case CellType::kInteger:
-      sqlite3_result_int64(context, cell.integer);
-      break;
-    case CellType::kReal:
-      sqlite3_result_double(context, cell.real);
-      break;
-    case CellType::kText: {
-      // Told no length, SQLite knows of the NUL at the end, and LIKE needs no copy. The event
-      // outlives the run, scratch does not.
-      const bool has_nul = std::memchr(cell.text.data(), '\0', cell.text.size()) != nullptr;
-      sqlite3_result_text(context, cell.text.data(),
-                          has_nul ? static_cast<int>(cell.text.size()) : -1,
-                          cell.is_stable ? SQLITE_STATIC : SQLITE_TRANSIENT);
-      break;
-    }
-  }
+  SetResult(context, ReadCell(base, index));
   return SQLITE_OK;
 }
 

@@ -10,10 +10,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "daemoneye/v1/event.pb.h"
 #include "libs/sql/budget.h"
+#include "libs/sql/cell_cache.h"
+#include "libs/sql/constraint.h"
 #include "libs/sql/event_tables.h"
 #include "libs/sql/regexp.h"
 
@@ -21,12 +26,31 @@ struct sqlite3;
 
 namespace daemoneye::sql {
 
+// A conjunction of terms with constants, as the planner gave them to one scan of an event table.
+using Conjunction = std::vector<Constraint>;
+
+// What one scan of a statement was given; no terms: nothing that is known beforehand.
+struct LearnedScan {
+  std::string plan;
+  Conjunction constants;
+};
+
 // The rows of the event tables of one connection: set by who runs a statement, before each run.
 struct EventRows {
   static constexpr size_t kNone = static_cast<size_t>(-1);
 
   // All of one kind, that of the table that is read. Outlive the run.
   std::span<const v1::CollectionEvent* const> events;
+  // Values of `events` and of their neighbours, kept for other statements; event i is row places[i]
+  // of it. nullptr: each value is read from its event.
+  CellCache* cells = nullptr;
+  std::span<const uint32_t> places;
+  // Whether the terms with constants are known to hold for all of `events`.
+  bool are_checked = false;
+  // Where not nullptr: scans are empty, and what each was given is put here.
+  std::vector<LearnedScan>* learned = nullptr;
+  // Number of the next plan; of whom prepares a statement.
+  int next_plan = 0;
   // Where the cursor that moved last stands; kNone at its end.
   size_t current = kNone;
   // Spent by scanning; outlives this.

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "libs/base/status_macros.h"
+#include "libs/sql/live_table.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -92,11 +93,15 @@ bool IsAllowedFunction(std::string_view name) {
 }
 
 absl::StatusOr<std::unique_ptr<GuardedConnection>> GuardedConnection::Open(
-    absl::Duration event_budget, absl::Duration call_budget) {
-  std::unique_ptr<GuardedConnection> connection(new GuardedConnection(event_budget, call_budget));
+    const GuardedConnectionOptions& options) {
+  std::unique_ptr<GuardedConnection> connection(new GuardedConnection(options));
   RETURN_IF_ERROR(connection->Initialize());
   return connection;
 }
+
+GuardedConnection::GuardedConnection(const GuardedConnectionOptions& options)
+    : options_(options),
+      budget_(options.event_budget, options.call_budget, options.memory_budget_bytes) {}
 
 GuardedConnection::~GuardedConnection() { sqlite3_close(db_); }
 
@@ -132,6 +137,9 @@ int GuardedConnection::SetUp() {
       "SELECT 1 FROM json_each('[]'), json_tree('[]');";
   if (const int r = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr); r != SQLITE_OK) return r;
   if (const int r = AddEventTables(db_, &rows_); r != SQLITE_OK) return r;
+  for (const LiveTable* table : options_.live_tables) {
+    if (const int r = AddLiveTable(db_, *table, &rows_); r != SQLITE_OK) return r;
+  }
   if (const int r = regexps_.AddFunction(db_); r != SQLITE_OK) return r;
   for (const auto& [limit, value] : kLimits) sqlite3_limit(db_, limit, value);
   sqlite3_progress_handler(db_, kInstructionsPerCheck, OnProgress, &budget_);
@@ -163,8 +171,25 @@ int GuardedConnection::RefuseAction(int action, std::string_view object) {
                 "a condition or one SELECT is");
 }
 
+const LiveTable* GuardedConnection::FindLiveTable(std::string_view name) const {
+  for (const LiveTable* table : options_.live_tables) {
+    const std::string& known = table->name();
+    if (absl::EqualsIgnoreCase({known.data(), known.size()}, {name.data(), name.size()})) {
+      return table;
+    }
+  }
+  return nullptr;
+}
+
 int GuardedConnection::AuthorizeRead(std::string_view table, std::string_view column) {
   if (table == "json_each" || table == "json_tree") return SQLITE_OK;
+  if (const LiveTable* live = FindLiveTable(table); live != nullptr) {
+    if (column == "ROWID") return Refuse("unknown column \"rowid\"", "rowid");
+    if (std::ranges::find(seen_.live_tables, live) == seen_.live_tables.end()) {
+      seen_.live_tables.push_back(live);
+    }
+    return SQLITE_OK;
+  }
   const EventTable* event_table = FindEventTable(table);
   if (event_table == nullptr) {
     return Refuse(fmt::format("table \"{}\" cannot be read here", table), table);
@@ -184,8 +209,8 @@ int GuardedConnection::AuthorizeFunction(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), absl::ascii_tolower);
   if (std::ranges::binary_search(kAggregates, std::string_view(lower))) {
-    return Refuse(fmt::format("aggregate {}()", lower), lower,
-                  "it needs window, which a filter does not have");
+    if (options_.allows_aggregates) return SQLITE_OK;
+    return Refuse(fmt::format("aggregate {}()", lower), lower, options_.aggregate_hint);
   }
   return Refuse(fmt::format("function {}() is not allowed", lower), lower);
 }

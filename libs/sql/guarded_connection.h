@@ -1,8 +1,9 @@
-// GuardedConnection: an in-memory SQLite connection that can only read the event tables.
+// GuardedConnection: an in-memory SQLite connection that can only read the event tables, and the
+// live tables it is given.
 //
-// An authorizer allows SELECT, the event tables, json_each and json_tree, and functions by name;
+// An authorizer allows SELECT, these tables, json_each and json_tree, and functions by name;
 // limits bound lengths, depth and the size of the program; the budget cuts off what runs too long.
-// One connection a statement: what a statement costs or breaks is its own.
+// Statements of one connection run one after the other, each with a budget of its own.
 //
 // Threads:    compatible.
 // Ownership:  owns the connection; prepared statements must be finalized before it ends.
@@ -12,6 +13,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -24,10 +27,29 @@ struct sqlite3;
 
 namespace daemoneye::sql {
 
+class LiveTable;
+
+struct GuardedConnectionOptions {
+  // CPU time of one run of a statement over one event, and of one call.
+  absl::Duration event_budget = absl::Milliseconds(5);
+  absl::Duration call_budget = absl::Milliseconds(50);
+  // What SQLite may allocate, all connections together, while a statement runs; 0: not looked at.
+  size_t memory_budget_bytes = 0;
+  // What can be read besides the event tables; outlive the connection.
+  std::vector<const LiveTable*> live_tables;
+  // Whether aggregates and window functions may be called; what they run over is for the caller to
+  // check.
+  bool allows_aggregates = false;
+  // What is said of an aggregate that is refused.
+  std::string aggregate_hint = "it needs window, which a filter does not have";
+};
+
 // What the authorizer saw while a statement was prepared.
 struct Seen {
   // The event table it reads; nullptr when none.
   const EventTable* table = nullptr;
+  // The live tables it reads, each once.
+  std::vector<const LiveTable*> live_tables;
   // Why it was refused first, the word of the statement that is to blame, and what would be right;
   // empty if it was not, or where that is not known.
   std::string refusal;
@@ -38,8 +60,8 @@ struct Seen {
 class GuardedConnection {
  public:
   // Internal when SQLite cannot open it.
-  static absl::StatusOr<std::unique_ptr<GuardedConnection>> Open(absl::Duration event_budget,
-                                                                 absl::Duration call_budget);
+  static absl::StatusOr<std::unique_ptr<GuardedConnection>> Open(
+      const GuardedConnectionOptions& options);
   ~GuardedConnection();
   GuardedConnection(const GuardedConnection&) = delete;
   GuardedConnection& operator=(const GuardedConnection&) = delete;
@@ -48,14 +70,20 @@ class GuardedConnection {
   EventRows& rows() { return rows_; }
   Budget& budget() { return budget_; }
   RegexpCache& regexps() { return regexps_; }
+  const GuardedConnectionOptions& options() const { return options_; }
+
+  // What the text of an error begins with: the field that holds the statement.
+  const std::string& subject() const { return subject_; }
+  void set_subject(std::string subject) { subject_ = std::move(subject); }
 
   // What was seen since ForgetSeen.
   const Seen& seen() const { return seen_; }
   void ForgetSeen() { seen_ = {}; }
+  // The live table of that name, or nullptr.
+  const LiveTable* FindLiveTable(std::string_view name) const;
 
  private:
-  GuardedConnection(absl::Duration event_budget, absl::Duration call_budget)
-      : budget_(event_budget, call_budget) {}
+  explicit GuardedConnection(const GuardedConnectionOptions& options);
 
   absl::Status Initialize();
   int SetUp();
@@ -66,6 +94,8 @@ class GuardedConnection {
   int AuthorizeFunction(std::string_view name);
   int Refuse(std::string reason, std::string_view word, std::string_view hint = "");
 
+  const GuardedConnectionOptions options_;
+  std::string subject_ = "filter.sql";
   Budget budget_;
   RegexpCache regexps_;
   EventRows rows_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "libs/base/text.h"
 #include "libs/sql/sql_text.h"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr auto kLiveTables = std::to_array<std::string_view>(
     {"processes", "connections", "hash_baseline", "lists", "alerts", "monitors", "audit"});
 
-constexpr std::string_view kNeedsWindow = "it needs window, which a filter does not have";
+constexpr char kPositionPayload[] = "daemoneye.dev/sql.position";
 
 struct Complaint {
   std::string what;
@@ -65,7 +66,7 @@ Complaint UnknownTable(const std::string& name) {
     if (name != live) continue;
     return {.what = fmt::format("table {} cannot be read here", name),
             .word = name,
-            .hint = "it is live state, and a filter sees one event"};
+            .hint = "it is live state, and what is asked here sees events alone"};
   }
   std::vector<std::string_view> tables;
   for (const EventTable& table : EventTables()) tables.push_back(table.name);
@@ -74,7 +75,9 @@ Complaint UnknownTable(const std::string& name) {
           .hint = DidYouMean(name, tables)};
 }
 
-Complaint Translate(const std::string& message, std::string_view sql, const Seen& seen) {
+Complaint Translate(const std::string& message, std::string_view sql,
+                    const GuardedConnection& connection) {
+  const Seen& seen = connection.seen();
   if (!seen.refusal.empty()) return {.what = seen.refusal, .word = seen.word, .hint = seen.hint};
   if (auto name = Behind(message, "no such column: ")) {
     return UnknownColumn(*std::move(name), sql, seen.table);
@@ -83,7 +86,8 @@ Complaint Translate(const std::string& message, std::string_view sql, const Seen
   if (auto name = Behind(message, "no such function: ")) {
     return {fmt::format("function {}() is not allowed", *name), *name, ""};
   }
-  if (message.starts_with("misuse of aggregate")) return {message, "", std::string(kNeedsWindow)};
+  if (message.starts_with("misuse of aggregate"))
+    return {message, "", connection.options().aggregate_hint};
   if (message.starts_with("too many SQL variables") || message.starts_with("variable number")) {
     return {"a parameter has no value here", "", ""};
   }
@@ -92,23 +96,32 @@ Complaint Translate(const std::string& message, std::string_view sql, const Seen
 
 }  // namespace
 
-absl::Status SqlError(std::string_view what, std::optional<size_t> offset, std::string_view hint) {
-  std::string text = fmt::format("filter.sql: {}", base::EscapeForTerminal(what));
+absl::Status SqlError(std::string_view subject, std::string_view what, std::optional<size_t> offset,
+                      std::string_view hint) {
+  std::string text = fmt::format("{}: {}", subject, base::EscapeForTerminal(what));
   if (offset) fmt::format_to(std::back_inserter(text), " at position {}", *offset + 1);
   if (!hint.empty()) fmt::format_to(std::back_inserter(text), ": {}", hint);
-  return absl::InvalidArgumentError(text);
+  absl::Status status = absl::InvalidArgumentError(text);
+  if (offset) status.SetPayload(kPositionPayload, absl::Cord(std::to_string(*offset + 1)));
+  return status;
+}
+
+std::optional<uint32_t> PositionOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kPositionPayload);
+  if (!payload) return std::nullopt;
+  return static_cast<uint32_t>(std::stoul(std::string(*payload)));
 }
 
 absl::Status PrepareError(GuardedConnection& connection, std::string_view sql, size_t prefix) {
   const int said = sqlite3_error_offset(connection.db());
   const std::string message = sqlite3_errmsg(connection.db());
-  const Complaint complaint = Translate(message, sql, connection.seen());
+  const Complaint complaint = Translate(message, sql, connection);
   std::optional<size_t> offset;
   if (said >= 0 && static_cast<size_t>(said) >= prefix) offset = said - prefix;
   if (!offset) offset = FindWord(sql, complaint.word);
   if (!offset && message == "incomplete input") offset = sql.size();
   if (offset && *offset > sql.size()) offset = sql.size();
-  return SqlError(complaint.what, offset, complaint.hint);
+  return SqlError(connection.subject(), complaint.what, offset, complaint.hint);
 }
 
 }  // namespace daemoneye::sql

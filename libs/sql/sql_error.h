@@ -1,7 +1,8 @@
-// Errors of a filter's SQL: what is wrong, where, and what would be right.
+// Errors of a statement from outside: what is wrong, where, and what would be right.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -10,9 +11,13 @@
 
 namespace daemoneye::sql {
 
-// InvalidArgument "filter.sql: <what> at position <offset + 1>: <hint>", without what is not known.
-absl::Status SqlError(std::string_view what, std::optional<size_t> offset = std::nullopt,
-                      std::string_view hint = "");
+// InvalidArgument "<subject>: <what> at position <offset + 1>: <hint>", without what is not known.
+// The subject is the field that holds the statement, such as "filter.sql".
+absl::Status SqlError(std::string_view subject, std::string_view what,
+                      std::optional<size_t> offset = std::nullopt, std::string_view hint = "");
+
+// The 1-based position that such an error names.
+std::optional<uint32_t> PositionOf(const absl::Status& status);
 
 // The same for what SQLite, or the authorizer, last said about a statement whose text held `sql`
 // from byte `prefix` on.

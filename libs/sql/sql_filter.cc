@@ -7,15 +7,17 @@
 #include <utility>
 
 #include "libs/base/status_macros.h"
-#include "libs/sql/filter_compiler.h"
 #include "libs/sql/guarded_connection.h"
 #include "libs/sql/sql_error.h"
+#include "libs/sql/statement_compiler.h"
 
 namespace daemoneye::sql {
 
+static_assert(kMaxFilterSqlBytes == kMaxStatementBytes);
+
 class SqlFilter::Impl {
  public:
-  Impl(std::unique_ptr<GuardedConnection> connection, CompiledFilter compiled,
+  Impl(std::unique_ptr<GuardedConnection> connection, CompiledStatement compiled,
        const SqlFilterOptions& options)
       : connection_(std::move(connection)), compiled_(std::move(compiled)), options_(options) {}
 
@@ -24,7 +26,7 @@ class SqlFilter::Impl {
   absl::Status Try();
   absl::Status Match(std::span<const v1::CollectionEvent* const> events, std::vector<bool>* passes);
 
-  const CompiledFilter& compiled() const { return compiled_; }
+  const CompiledStatement& compiled() const { return compiled_; }
   uint64_t failed_events() const { return failed_events_; }
 
  private:
@@ -36,7 +38,7 @@ class SqlFilter::Impl {
 
   // In this order: the statement ends before its connection.
   std::unique_ptr<GuardedConnection> connection_;
-  CompiledFilter compiled_;
+  CompiledStatement compiled_;
   const SqlFilterOptions options_;
   uint64_t failed_events_ = 0;
   // The events of the table's kind, and where they stand among all.
@@ -132,7 +134,7 @@ absl::Status SqlFilter::Impl::RunError(int result) {
             : fmt::format("filter.sql: cut off after {} of CPU time for one event",
                           absl::FormatDuration(options_.event_budget)));
   }
-  return SqlError(sqlite3_errmsg(connection_->db()));
+  return SqlError(connection_->subject(), sqlite3_errmsg(connection_->db()));
 }
 
 SqlFilter::SqlFilter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -140,9 +142,9 @@ SqlFilter::~SqlFilter() = default;
 
 absl::StatusOr<std::unique_ptr<SqlFilter>> SqlFilter::Create(std::string_view sql,
                                                              const SqlFilterOptions& options) {
-  ASSIGN_OR_RETURN(auto connection,
-                   GuardedConnection::Open(options.event_budget, options.call_budget));
-  ASSIGN_OR_RETURN(CompiledFilter compiled, CompileFilter(sql, *connection));
+  ASSIGN_OR_RETURN(auto connection, GuardedConnection::Open({.event_budget = options.event_budget,
+                                                             .call_budget = options.call_budget}));
+  ASSIGN_OR_RETURN(CompiledStatement compiled, CompileStatement(sql, *connection, {}));
   auto impl = std::make_unique<Impl>(std::move(connection), std::move(compiled), options);
   RETURN_IF_ERROR(impl->Try());
   return std::unique_ptr<SqlFilter>(new SqlFilter(std::move(impl)));

@@ -1,4 +1,4 @@
-#include "libs/sql/filter_compiler.h"
+#include "libs/sql/statement_compiler.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -12,14 +12,10 @@
 #include "libs/base/status_macros.h"
 #include "libs/sql/bytecode.h"
 #include "libs/sql/sql_error.h"
-#include "libs/sql/sql_filter.h"
 #include "libs/sql/sql_text.h"
 
 namespace daemoneye::sql {
 namespace {
-
-// What a bare condition stands behind. That it yields a row is all that is asked of it.
-constexpr std::string_view kConditionHead = "SELECT 1 FROM process_events WHERE ";
 
 // Statements that are named in their refusal; all others cannot begin a condition either.
 constexpr auto kStatements = std::to_array<std::string_view>(
@@ -54,7 +50,7 @@ absl::StatusOr<Statement> Prepare(GuardedConnection& connection, const std::stri
   const std::string_view rest(tail, text.data() + text.size());
   if (HasStatement(connection.db(), rest)) {
     const size_t begin = std::min(rest.find_first_not_of(" \t\r\n;"), rest.size());
-    return SqlError("only one statement is allowed, and a second begins",
+    return SqlError(connection.subject(), "only one statement is allowed, and a second begins",
                     text.size() - rest.size() + begin - prefix);
   }
   return statement;
@@ -63,11 +59,12 @@ absl::StatusOr<Statement> Prepare(GuardedConnection& connection, const std::stri
 // A bare condition. It must stand alone, without its parentheses, and within them: what is valid in
 // both is an expression, and nothing that closes the parenthesis and goes on.
 absl::StatusOr<std::pair<Statement, std::string>> PrepareCondition(GuardedConnection& connection,
-                                                                   std::string_view sql) {
-  const std::string plain = fmt::format("{}{}", kConditionHead, sql);
-  RETURN_IF_ERROR(Prepare(connection, plain, sql, kConditionHead.size()).status());
-  std::string text = fmt::format("{}({}\n)", kConditionHead, sql);
-  ASSIGN_OR_RETURN(Statement statement, Prepare(connection, text, sql, kConditionHead.size() + 1));
+                                                                   std::string_view sql,
+                                                                   const std::string& head) {
+  const std::string plain = fmt::format("{}{}", head, sql);
+  RETURN_IF_ERROR(Prepare(connection, plain, sql, head.size()).status());
+  std::string text = fmt::format("{}({}\n)", head, sql);
+  ASSIGN_OR_RETURN(Statement statement, Prepare(connection, text, sql, head.size() + 1));
   return std::pair(std::move(statement), std::move(text));
 }
 
@@ -80,17 +77,22 @@ absl::StatusOr<std::pair<Statement, std::string>> PrepareSelect(GuardedConnectio
 
 // What SQLite does not say itself.
 absl::Status CheckProgram(const Program& program, std::string_view sql,
-                          GuardedConnection& connection) {
-  if (HasAggregate(program)) {
-    std::optional<size_t> offset = FindWord(sql, "min");
-    if (!offset) offset = FindWord(sql, "max");
-    return SqlError("aggregate", offset, "it needs window, which a filter does not have");
+                          GuardedConnection& connection, bool is_window) {
+  const bool is_refused =
+      connection.options().allows_aggregates ? AggregatesEvents(program) : HasAggregate(program);
+  if (is_refused && !is_window) {
+    std::optional<size_t> offset;
+    for (const std::string_view word : {"count", "sum", "avg", "min", "max", "total", "group"}) {
+      if (!offset) offset = FindWord(sql, word);
+    }
+    return SqlError(connection.subject(), "aggregate", offset, connection.options().aggregate_hint);
   }
   for (const std::string& pattern : ConstantRegexps(program)) {
     const auto regexp = connection.regexps().Get(pattern);
     if (!regexp.ok()) {
       const size_t offset = sql.find(pattern);
       return SqlError(
+          connection.subject(),
           std::string_view(regexp.status().message().data(), regexp.status().message().size()),
           offset == std::string_view::npos ? std::nullopt : std::optional(offset));
     }
@@ -98,46 +100,59 @@ absl::Status CheckProgram(const Program& program, std::string_view sql,
   return absl::OkStatus();
 }
 
-absl::Status CheckText(std::string_view sql) {
-  if (sql.size() > kMaxFilterSqlBytes) {
-    return SqlError(fmt::format("longer than {} bytes", kMaxFilterSqlBytes), kMaxFilterSqlBytes);
+absl::Status CheckText(const std::string& subject, std::string_view sql, bool is_condition_only) {
+  if (sql.size() > kMaxStatementBytes) {
+    return SqlError(subject, fmt::format("longer than {} bytes", kMaxStatementBytes),
+                    kMaxStatementBytes);
   }
   if (const size_t nul = sql.find('\0'); nul != std::string_view::npos) {
-    return SqlError("a NUL byte is not allowed", nul);
+    return SqlError(subject, "a NUL byte is not allowed", nul);
   }
-  if (IsBlank(sql)) return SqlError("empty", std::nullopt, "a condition or one SELECT is needed");
+  if (IsBlank(sql))
+    return SqlError(subject, "empty", std::nullopt, "a condition or one SELECT is needed");
   const std::string word = FirstWord(sql);
+  if (is_condition_only && IsSelect(sql)) {
+    return SqlError(subject, "a SELECT is not allowed", FindWord(sql, word), "a condition is");
+  }
   if (std::find(kStatements.begin(), kStatements.end(), word) != kStatements.end()) {
-    return SqlError(fmt::format("{} is not allowed", word), FindWord(sql, word),
+    return SqlError(subject, fmt::format("{} is not allowed", word), FindWord(sql, word),
                     "a condition or one SELECT is");
   }
   return absl::OkStatus();
 }
+
+}  // namespace
 
 bool IsSelect(std::string_view sql) {
   const std::string word = FirstWord(sql);
   return word == "SELECT" || word == "WITH" || word == "VALUES";
 }
 
-}  // namespace
-
 void StatementDeleter::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
-absl::StatusOr<CompiledFilter> CompileFilter(std::string_view sql, GuardedConnection& connection) {
-  RETURN_IF_ERROR(CheckText(sql));
-  auto prepared =
-      IsSelect(sql) ? PrepareSelect(connection, sql) : PrepareCondition(connection, sql);
+absl::StatusOr<CompiledStatement> CompileStatement(std::string_view sql,
+                                                   GuardedConnection& connection,
+                                                   const CompileOptions& options) {
+  const std::string& subject = connection.subject();
+  RETURN_IF_ERROR(CheckText(subject, sql, options.is_condition_only));
+  auto prepared = IsSelect(sql) ? PrepareSelect(connection, sql)
+                                : PrepareCondition(connection, sql, options.condition_head);
   if (!prepared.ok()) return prepared.status();
   auto& [statement, text] = *prepared;
-  const EventTable* table = connection.seen().table;
-  if (!sqlite3_stmt_readonly(statement.get())) return SqlError("only reading is allowed");
-  if (table == nullptr)
-    return SqlError("no event table is read", std::nullopt, "such as process_events");
-  ASSIGN_OR_RETURN(const Program program, Explain(connection.db(), text));
-  RETURN_IF_ERROR(CheckProgram(program, sql, connection));
-  return CompiledFilter{.statement = std::move(statement),
-                        .table = table,
-                        .is_batch_independent = IsBatchIndependent(program)};
+  const Seen seen = connection.seen();
+  if (!sqlite3_stmt_readonly(statement.get())) return SqlError(subject, "only reading is allowed");
+  if (seen.table == nullptr) {
+    return SqlError(subject, "no event table is read", std::nullopt, "such as process_events");
+  }
+  ASSIGN_OR_RETURN(Program program, Explain(connection.db(), text));
+  RETURN_IF_ERROR(CheckProgram(program, sql, connection, options.is_window));
+  const bool is_batch_independent = IsBatchIndependent(program);
+  return CompiledStatement{.statement = std::move(statement),
+                           .text = std::move(text),
+                           .table = seen.table,
+                           .live_tables = seen.live_tables,
+                           .program = std::move(program),
+                           .is_batch_independent = is_batch_independent};
 }
 
 }  // namespace daemoneye::sql
