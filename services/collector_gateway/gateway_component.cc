@@ -38,6 +38,7 @@ class GatewayComponent final : public monitor::Component {
   GatewayComponent(std::vector<MonitorAddress> addresses, const monitor::ComponentContext& context,
                    GatewayBackend::Options options, std::unique_ptr<GatewayAlerts> alerts)
       : clock_(context.clock),
+        config_(context.config),
         alerts_(std::move(alerts)),
         backend_(std::move(addresses), context.bus, context.clock,
                  WithTriggers(std::move(options))),
@@ -82,7 +83,13 @@ class GatewayComponent final : public monitor::Component {
     // All that can be refused comes before anything is taken over.
     ASSIGN_OR_RETURN(GatewayAlerts::Prepared sinks, GatewayAlerts::Prepare(config, clock_));
     RETURN_IF_ERROR(triggers_->Reload(config));
-    return alerts_->Commit(std::move(sinks));
+    const absl::Status committed = alerts_->Commit(std::move(sinks));
+    if (committed.ok()) {
+      config_ = config;
+    } else {
+      static_cast<void>(triggers_->Reload(config_));  // was in force, so it is accepted
+    }
+    return committed;
   }
 
  private:
@@ -104,6 +111,7 @@ class GatewayComponent final : public monitor::Component {
   }
 
   base::Clock& clock_;
+  config::Config config_;  // in force
   std::unique_ptr<GatewayAlerts> alerts_;
   GatewayBackend backend_;
   GatewayService service_;

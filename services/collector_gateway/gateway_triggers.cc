@@ -51,13 +51,14 @@ absl::Status GatewayTriggers::Reload(const config::Config& config) {
 }
 
 absl::Status CheckTriggers(const config::Config& config) {
-  ASSIGN_OR_RETURN(const TriggerConfig definitions, ReadTriggerConfig(config));
+  ASSIGN_OR_RETURN(TriggerConfig definitions, ReadTriggerConfig(config));
+  // The gateway's own tests run those.
+  for (const std::string& id : definitions.untouched) definitions.triggers.erase(id);
   NoDispatch nowhere;
   trigger::TriggerEngine engine({}, nowhere, base::Clock::Real());
   TriggerRegistry registry(engine, nullptr, base::Clock::Real());
   RETURN_IF_ERROR(registry.Load(definitions));
   for (const auto& [id, trigger] : definitions.triggers) {
-    if (definitions.untouched.contains(id)) continue;  // the gateway's own tests run those
     const v1::ValidateTriggerResponse answer = registry.Validate(trigger);
     if (answer.problems().empty()) continue;
     const v1::TriggerProblem& problem = answer.problems(0);

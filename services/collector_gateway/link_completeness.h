@@ -1,6 +1,9 @@
 // Whether a gateway has seen all that its monitors published.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "daemoneye/v1/types.pb.h"
 #include "services/collector_gateway/link_set.h"
 
@@ -9,5 +12,7 @@ namespace daemoneye::gateway {
 // Not complete while a monitor does not stream, a name does not resolve, or a gap was left in a
 // monitor's log: each is a reason, at most 16.
 v1::Completeness CompletenessOf(const LinkSet& links);
+v1::Completeness CompletenessOf(const std::vector<std::string>& unresolved,
+                                const std::vector<MonitorLink::Status>& links);
 
 }  // namespace daemoneye::gateway

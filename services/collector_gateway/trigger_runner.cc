@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "libs/base/status_macros.h"
 #include "libs/event/event.h"
 
@@ -74,7 +75,7 @@ void TriggerRunner::Run(const std::stop_token& stop) {
       MutexLock lock(mu_);
       has_state = std::exchange(has_state_, false);
     }
-    if (has_state) ProcessState();
+    if (has_state) ProcessState({});
     Drain(stop);
     if (clock_.MonotonicNow() >= next_tick) {
       engine_.Tick();
@@ -91,7 +92,7 @@ void TriggerRunner::DrainBefore(base::Monotonic deadline) {
     std::vector<BatchSpan> spans;
     size_t events = 0;
     has_more = Poll(spans, events);
-    Process(spans);
+    Process(std::move(spans));
   }
 }
 
@@ -116,10 +117,10 @@ void TriggerRunner::Drain(const std::stop_token& stop) {
     if (events == 0 && !has_more) return;
     if (!has_more && events < options_.worth_a_batch && !has_lingered) {
       has_lingered = true;
-      if (!clock_.SleepFor(options_.linger, stop)) return Process(spans);
+      if (!clock_.SleepFor(options_.linger, stop)) return Process(std::move(spans));
       has_more = Poll(spans, events);
     }
-    Process(spans);
+    Process(std::move(spans));
     if (!has_more) return;
   }
 }
@@ -139,7 +140,27 @@ bool TriggerRunner::Poll(std::vector<BatchSpan>& spans, size_t& events) {
   return !delivery->caught_up;
 }
 
-void TriggerRunner::Process(const std::vector<BatchSpan>& spans) {
+bool TriggerRunner::HasNewPublisher(const std::vector<BatchSpan>& spans) const {
+  const std::string* last = nullptr;
+  for (const BatchSpan& span : spans) {
+    const std::shared_ptr<const event::EventList> parsed = span.batch->parsed();
+    for (uint32_t i = 0; i < span.count; ++i) {
+      const std::string& id = (*parsed)[span.first + i].origin().stream_id();
+      if (last != nullptr && id == *last) continue;
+      const auto shown = shown_publishers_.find(id);
+      if (shown == shown_publishers_.end()) return true;
+      last = &*shown;
+    }
+  }
+  return false;
+}
+
+void TriggerRunner::Process(std::vector<BatchSpan> spans) {
+  if (HasNewPublisher(spans)) return ProcessState(std::move(spans));
+  Show(spans);
+}
+
+void TriggerRunner::Show(const std::vector<BatchSpan>& spans) {
   std::vector<std::shared_ptr<const event::EventList>> held;
   std::vector<const v1::CollectionEvent*> events;
   for (const BatchSpan& span : spans) {
@@ -149,26 +170,46 @@ void TriggerRunner::Process(const std::vector<BatchSpan>& spans) {
   if (!events.empty()) engine_.Process(events);
 }
 
-// The state behind the cursor: of publishers that were shown before, the log tells what changes.
-void TriggerRunner::ProcessState() {
+void TriggerRunner::ProcessState(std::vector<BatchSpan> spans) {
   const absl::StatusOr<event_bus::StateSnapshot> snapshot = bus_.Snapshot(EveryEvent());
-  if (!snapshot.ok()) return;
-  event::EventList events;
+  if (snapshot.ok()) {
+    // The state is as of a position: what the log tells up to there is in it already.
+    size_t events = 0;
+    while (subscription_->next_sequence() <= snapshot->as_of_sequence && Poll(spans, events)) {
+    }
+    ShowNew(*snapshot, spans);
+  }
+  Show(spans);
+}
+
+void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
+                            const std::vector<BatchSpan>& spans) {
+  absl::flat_hash_set<std::pair<std::string, std::string>> told;
   std::set<std::string> publishers;
-  for (const std::string& bytes : snapshot->events) {
+  for (const BatchSpan& span : spans) {
+    const std::shared_ptr<const event::EventList> parsed = span.batch->parsed();
+    for (uint32_t i = 0; i < span.count; ++i) {
+      const v1::CollectionEvent& event = (*parsed)[span.first + i];
+      publishers.insert(event.origin().stream_id());
+      told.emplace(event.origin().host(), event::SubjectOf(event));
+    }
+  }
+  event::EventList state;
+  for (const std::string& bytes : snapshot.events) {
     v1::CollectionEvent event;
     if (!event.ParseFromString(bytes)) continue;
     if (shown_publishers_.contains(event.origin().stream_id())) continue;
     publishers.insert(event.origin().stream_id());
-    events.push_back(std::move(event));
+    const std::pair subject(event.origin().host(), std::string(event::SubjectOf(event)));
+    if (!told.contains(subject)) state.push_back(std::move(event));
   }
   if (shown_publishers_.size() + publishers.size() > options_.max_publishers) {
     shown_publishers_.clear();
   }
   shown_publishers_.merge(publishers);
   std::vector<const v1::CollectionEvent*> pointers;
-  pointers.reserve(events.size());
-  for (const v1::CollectionEvent& event : events) pointers.push_back(&event);
+  pointers.reserve(state.size());
+  for (const v1::CollectionEvent& event : state) pointers.push_back(&event);
   if (!pointers.empty()) engine_.Process(pointers);
 }
 

@@ -3,7 +3,8 @@
 // A cursor on the bus, every event of it: SAMPLE and the monitors' own processes included, which
 // conditions leave out by themselves. Events are taken some milliseconds' worth at a time, since
 // the engine is cheaper over many. What ran before is state of the bus and no event of the log: it
-// is shown to the engine once a publisher, when that is first seen.
+// is shown to the engine once a publisher, before the first of its events; a process that those
+// events tell of is not shown twice.
 //
 // Lifecycle:  Start once; Stop, idempotent, evaluates what is in the log, for a moment at most, and
 //             returns when no match can follow.
@@ -61,8 +62,14 @@ class TriggerRunner {
   void DrainBefore(base::Monotonic deadline);
   // Reads once into `spans`; false when there is nothing more.
   bool Poll(std::vector<event_bus::BatchSpan>& spans, size_t& events);
-  void Process(const std::vector<event_bus::BatchSpan>& spans);
-  void ProcessState();
+  // Shows what was read to the engine, and before it the state of publishers that are new in it.
+  void Process(std::vector<event_bus::BatchSpan> spans);
+  // Shows the state behind `spans`, which were read but not shown, and then them.
+  void ProcessState(std::vector<event_bus::BatchSpan> spans);
+  void ShowNew(const event_bus::StateSnapshot& snapshot,
+               const std::vector<event_bus::BatchSpan>& spans);
+  void Show(const std::vector<event_bus::BatchSpan>& spans);
+  bool HasNewPublisher(const std::vector<event_bus::BatchSpan>& spans) const;
   // Waits for events, state, the next tick or the end.
   void Wait(const std::stop_token& stop, base::Monotonic until);
   void Wake();

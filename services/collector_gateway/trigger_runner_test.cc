@@ -146,6 +146,32 @@ TEST_F(TriggerRunnerTest, ATriggerOverRequestsDoesNotFeedItself) {
   EXPECT_THAT(ids, ElementsAre("first", "second", "first", "second"));
 }
 
+TEST_F(TriggerRunnerTest, TenThousandMatchesInASecondAreLimitedCountedAndTold) {
+  Apply("name = 'nc'");
+  ASSERT_TRUE(runner_.Start().ok());
+  constexpr uint32_t kMatches = 10'000;
+  for (uint32_t first = 0; first < kMatches; first += 500) {
+    event::EventList events;
+    for (uint32_t i = 0; i < 500; ++i) {
+      events.push_back(Process(v1::PROCESS_ACTION_START, "nc", 1 + first + i));
+    }
+    bus_.Publish(std::move(events));
+  }
+  Await(81);  // what is not kept back for CRITICAL, and that there was more
+  runner_.Stop();
+  const v1::TriggerStatistics statistics = engine_.Statistics({"t"}).at(0);
+  EXPECT_EQ(statistics.matched() + engine_.missed_events(), kMatches);
+  uint64_t suppressed = 0;
+  for (const auto& [reason, count] : statistics.suppressed()) suppressed += count;
+  EXPECT_EQ(statistics.accepted() + suppressed, statistics.matched());
+  EXPECT_LE(statistics.accepted(), 100u);
+  size_t notices = 0;
+  for (const v1::Alert& alert : Await(81)) {
+    notices += alert.title().find("a minute") != std::string::npos;
+  }
+  EXPECT_EQ(notices, 1u);
+}
+
 TEST_F(TriggerRunnerTest, StopsAtOnceWhileNothingHappens) {
   ASSERT_TRUE(runner_.Start().ok());
   const base::Monotonic begin = base::Clock::Real().MonotonicNow();

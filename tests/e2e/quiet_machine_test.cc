@@ -60,8 +60,8 @@ class QuietMachineTest : public ::testing::Test {
 
   // Runs a command as a process of the machine.
   Ended Run(const std::string& command) {
-    return RunToEnd({.argv = {"nsenter", fmt::format("--target={}", Machine()), "--pid", "--mount",
-                              "/bin/sh", "-c", command}},
+    return RunToEnd({.argv = {"/usr/bin/nsenter", fmt::format("--target={}", Machine()), "--pid",
+                              "--mount", "/bin/sh", "-c", command}},
                     kInstallTime);
   }
 
@@ -75,7 +75,7 @@ class QuietMachineTest : public ::testing::Test {
         Run(fmt::format("cp /bin/sleep /usr/local/bin/{0}; {0} 7; rm "
                         "/usr/local/bin/{0}",
                         name));
-    EXPECT_EQ(marker.code, 0) << marker.output;
+    ASSERT_EQ(marker.code, 0) << marker.output;
     stream.Until([](const v1::CollectionEvent& event) { return event.has_process(); });
   }
 
