@@ -182,7 +182,7 @@ TEST_F(ProcessScannerKernelTest, NeverMixesTwoImagesOfAProcessThatExecsAllTheTim
   const std::string second = directory_ / "second";
   TestChild::CopyProgram(first);
   TestChild::CopyProgram(second);
-  ExecChild child(first, {"execs=2000", second});
+  ExecChild child(first, {"execs=500", second});
   ScanForOne(child.pid(), v1::PROCESS_ACTION_SNAPSHOT);
   child.Exec();
   int seen = 0;
