@@ -24,11 +24,13 @@
 
 namespace daemoneye::storage {
 
-// An event on its way into the store. Borrows both.
+// An event on its way into the store, borrowed.
 struct EventToStore {
+  // Its position in the log that stores it.
+  uint64_t sequence = 0;
   // Its origin has a stream_id and a sequence; without an event_time it counts as 1970.
   const v1::CollectionEvent* event = nullptr;
-  // The same event, serialised; `sequence` in it is the position in the log.
+  // The same event, serialised as it is in that log.
   std::string_view bytes;
 };
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <cerrno>
-
 namespace daemoneye::storage {
 
 void StatementUse::BindText(int index, std::string_view text) {
@@ -37,10 +35,9 @@ int64_t Connection::Number(const char* sql) {
 }
 
 absl::Status Connection::ToStatus(const SQLite::Exception& error) const {
-  const int system_error = sqlite3_system_errno(db_.getHandle());
-  const absl::StatusCode code = CodeOf(error.getErrorCode(), system_error);
-  return absl::Status(code, fmt::format("store: {} (sqlite {}, errno {})", error.what(),
-                                        error.getExtendedErrorCode(), system_error));
+  return absl::Status(
+      CodeOf(error.getExtendedErrorCode()),
+      fmt::format("store: {} (sqlite {})", error.what(), error.getExtendedErrorCode()));
 }
 
 std::string_view BytesOf(const SQLite::Column& column) {
@@ -50,7 +47,11 @@ std::string_view BytesOf(const SQLite::Column& column) {
                                              static_cast<size_t>(column.getBytes()));
 }
 
-absl::StatusCode CodeOf(int sqlite_code, int system_error) {
+absl::StatusCode CodeOf(int sqlite_code) {
+  // SQLite has a code for ENOSPC alone; a quota, or a limit on file sizes, is a write that failed.
+  if (sqlite_code == SQLITE_IOERR_WRITE || sqlite_code == SQLITE_IOERR_SHMSIZE) {
+    return absl::StatusCode::kResourceExhausted;
+  }
   switch (sqlite_code & 0xFF) {
     case SQLITE_FULL:
       return absl::StatusCode::kResourceExhausted;
@@ -58,10 +59,6 @@ absl::StatusCode CodeOf(int sqlite_code, int system_error) {
     case SQLITE_NOTADB:
       return absl::StatusCode::kDataLoss;
     case SQLITE_IOERR:
-      // SQLite has a code for ENOSPC alone; a quota or a limit on file sizes is no different.
-      return system_error == ENOSPC || system_error == EFBIG || system_error == EDQUOT
-                 ? absl::StatusCode::kResourceExhausted
-                 : absl::StatusCode::kUnavailable;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_CANTOPEN:

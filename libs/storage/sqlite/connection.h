@@ -66,9 +66,13 @@ class Connection {
   absl::Status RunTransaction(Work&& work) {
     return Run([&](Connection& connection) -> absl::Status {
       SQLite::Transaction transaction(db_, SQLite::TransactionBehavior::IMMEDIATE);
-      absl::Status status = work(connection);
-      if (status.ok()) transaction.commit();
-      return status;
+      // Made a Status before the roll-back, which forgets what the system said.
+      absl::Status status = connection.Run(work);
+      if (!status.ok()) return status;
+      return connection.Run([&](Connection&) {
+        transaction.commit();
+        return absl::OkStatus();
+      });
     });
   }
 
@@ -83,7 +87,7 @@ class Connection {
 std::string_view BytesOf(const SQLite::Column& column);
 
 // ResourceExhausted for a full disk, DataLoss for a broken file, Unavailable for what may pass,
-// else Internal. `system_error` is errno of the failed call, 0 when there was none.
-absl::StatusCode CodeOf(int sqlite_code, int system_error);
+// else Internal. Takes extended codes.
+absl::StatusCode CodeOf(int sqlite_code);
 
 }  // namespace daemoneye::storage

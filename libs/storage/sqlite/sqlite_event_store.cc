@@ -30,9 +30,9 @@ absl::Status CheckEvent(const EventToStore& event) {
   if (origin.stream_id().empty() || origin.sequence() == 0) {
     return absl::InvalidArgumentError("an event without an origin has no place in a store");
   }
-  if (event.event->sequence() == 0 || event.event->sequence() > kMaxLogSequence) {
+  if (event.sequence == 0 || event.sequence > kMaxLogSequence) {
     return absl::InvalidArgumentError(
-        fmt::format("sequence {} is no position of a log", event.event->sequence()));
+        fmt::format("sequence {} is no position of a log", event.sequence));
   }
   return absl::OkStatus();
 }
@@ -69,7 +69,7 @@ absl::Status SqliteEventStore::AppendEvents(Connection& c, const EventBatchToSto
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
   for (const EventToStore& event : batch.events) {
     RETURN_IF_ERROR(CheckEvent(event));
-    insert->bind(1, PositionOf(log, event.event->sequence()));
+    insert->bind(1, PositionOf(log, event.sequence));
     insert->bind(2, PublisherKey(c, event.event->origin()));
     insert->bind(3, static_cast<int64_t>(event.event->origin().sequence()));
     insert->bind(4, EventTimeNs(*event.event));

@@ -29,6 +29,9 @@ class SqliteStore final : public Store {
   AuditLog& audit() override { return audit_; }
   absl::Status health() const override { return file_->health(); }
 
+  // A connection of the caller's own that can only read: for RunQuery.
+  absl::StatusOr<std::unique_ptr<Connection>> OpenReader() const { return file_->OpenReader(); }
+
   const std::string& path() const { return file_->path(); }
   const std::string& set_aside() const { return file_->set_aside(); }
   bool is_checked() const { return file_->is_checked(); }

@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& path, int
   try {
     connection = std::make_unique<Connection>(path, flags);
   } catch (const SQLite::Exception& e) {
-    return absl::Status(CodeOf(e.getErrorCode(), 0), fmt::format("{}: {}", path, e.what()));
+    return absl::Status(CodeOf(e.getExtendedErrorCode()), fmt::format("{}: {}", path, e.what()));
   }
   RETURN_IF_ERROR(connection->Run([&](Connection& c) {
     sqlite3_db_config(c.db().getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

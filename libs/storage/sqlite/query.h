@@ -1,0 +1,61 @@
+// RunQuery: a stranger's SELECT over the stored events and whatever tables it is given.
+//
+// The statement runs on an in-memory connection that has nothing but these tables; what they read
+// of the file, they read through a connection of their own that can only read. An authorizer allows
+// SELECT, the tables and functions by name; limits bound lengths, depth and the program; time, rows
+// and memory are cut off.
+//
+// Threads: the caller's; blocks until the end.
+// Cost:    1 ms and what the statement takes.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemoneye/v1/gateway_service.pb.h"
+#include "libs/base/clock.h"
+#include "libs/storage/sqlite/connection.h"
+#include "libs/storage/sqlite/row_table.h"
+
+namespace daemoneye::storage {
+
+inline constexpr size_t kMaxQueryBytes = 64 * 1024;
+inline constexpr int kMaxQueryParameters = 100;
+inline constexpr uint64_t kDefaultQueryRows = 10'000;
+inline constexpr uint64_t kMaxQueryRows = 1'000'000;
+inline constexpr absl::Duration kDefaultQueryTime = absl::Seconds(30);
+inline constexpr absl::Duration kMaxQueryTime = absl::Minutes(10);
+// What SQLite may hold more than at the start of the query (process-wide).
+inline constexpr int64_t kMaxQueryMemoryBytes = 256 << 20;
+
+struct QueryContext {
+  // Reads the store's file; null: no event tables.
+  Connection* events = nullptr;
+  // Beside the event tables.
+  const std::vector<RowTable>* tables = nullptr;
+  base::Clock* clock = nullptr;
+  std::stop_token stop;
+  // Takes columns, rows and progress, in this order and not the end; false: the caller has gone.
+  std::function<bool(const v1::QueryResponse&)> emit;
+};
+
+struct QueryOutcome {
+  uint64_t rows = 0;
+  // max_rows cut it off.
+  bool truncated = false;
+  // Whether event tables were read, and of which time.
+  bool has_read_events = false;
+  absl::Time since = absl::InfiniteFuture();
+  absl::Time until = absl::InfinitePast();
+};
+
+// InvalidArgument: the request, naming the field; of the statement what and where.
+// DeadlineExceeded: its timeout. ResourceExhausted: memory. DataLoss: the file is broken.
+// Cancelled: `stop`, or the caller has gone.
+absl::StatusOr<QueryOutcome> RunQuery(const v1::QueryRequest& request, const QueryContext& context);
+
+}  // namespace daemoneye::storage

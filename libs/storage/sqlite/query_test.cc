@@ -1,0 +1,301 @@
+#include "libs/storage/sqlite/query.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libs/storage/event_store_conformance.h"
+#include "libs/storage/sqlite/store_fixture.h"
+
+namespace daemoneye::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::string TextOf(const v1::Cell& cell) {
+  switch (cell.value_case()) {
+    case v1::Cell::kInt64:
+      return std::to_string(cell.int64());
+    case v1::Cell::kDouble:
+      return std::to_string(cell.double_());
+    case v1::Cell::kString:
+      return cell.string();
+    case v1::Cell::kBytes:
+      return "bytes:" + std::to_string(cell.bytes().size());
+    default:
+      return "NULL";
+  }
+}
+
+class QueryTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto rows = std::make_shared<const std::vector<Row>>(std::vector<Row>{
+        {int64_t{1}, std::string("one"), std::monostate()}, {int64_t{2}, std::string("two"), 2.5}});
+    tables_.push_back({.name = "lists",
+                       .description = "A list.",
+                       .columns = {{"number", "INTEGER"}, {"text", "TEXT"}, {"ratio", "REAL"}},
+                       .open = [rows]() -> absl::StatusOr<std::unique_ptr<RowCursor>> {
+                         return MakeRowCursor(rows);
+                       }});
+  }
+
+  void Store(uint64_t first, uint64_t count) {
+    ASSERT_TRUE(AppendTo(fixture_.store(), "log", first, MakeStoredEvents("a", first, count)).ok());
+  }
+
+  absl::StatusOr<QueryOutcome> Run(const v1::QueryRequest& request) {
+    rows_.clear();
+    columns_.clear();
+    messages_ = progress_ = 0;
+    auto reader = fixture_.sqlite().OpenReader();
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return RunQuery(request,
+                    {.events = reader->get(),
+                     .tables = &tables_,
+                     .clock = &base::Clock::Real(),
+                     .stop = stop_.get_token(),
+                     .emit = [this](const v1::QueryResponse& response) { return Take(response); }});
+  }
+  absl::StatusOr<QueryOutcome> Run(const std::string& sql) {
+    v1::QueryRequest request;
+    request.set_sql(sql);
+    return Run(request);
+  }
+  std::vector<std::string> Rows(const std::string& sql) {
+    const auto outcome = Run(sql);
+    EXPECT_TRUE(outcome.ok()) << sql << ": " << outcome.status();
+    return rows_;
+  }
+  std::string ErrorOf(const std::string& sql) { return Run(sql).status().ToString(); }
+
+  bool Take(const v1::QueryResponse& response) {
+    ++messages_;
+    if (response.has_progress()) ++progress_;
+    for (const std::string& name : response.columns().names()) columns_.push_back(name);
+    for (const v1::QueryRow& row : response.rows().rows()) {
+      std::string text;
+      for (const v1::Cell& cell : row.cells()) text += (text.empty() ? "" : "|") + TextOf(cell);
+      rows_.push_back(text);
+    }
+    return !has_gone_;
+  }
+
+  SqliteStoreFixture fixture_;
+  std::vector<RowTable> tables_;
+  std::stop_source stop_;
+  bool has_gone_ = false;
+  std::vector<std::string> columns_, rows_;
+  int messages_ = 0, progress_ = 0;
+};
+
+TEST_F(QueryTest, SelectsStoredEventsByTheirColumns) {
+  Store(1, 20);
+  EXPECT_THAT(Rows("SELECT name, pid, host FROM process_events WHERE pid IN (3, 5) AND action = "
+                   "'START' ORDER BY pid DESC"),
+              ElementsAre("name-5|5|host-a", "name-3|3|host-a"));
+  EXPECT_THAT(columns_, ElementsAre("name", "pid", "host"));
+}
+
+TEST_F(QueryTest, AnswersWhatEachPushedDownTermMeans) {
+  Store(1, 10);
+  const auto time = [](int sequence) { return std::to_string((3600LL + sequence) * 1000000000); };
+  const std::string count = "SELECT count(*) FROM process_events WHERE ";
+  const std::pair<std::string, std::string> cases[] = {
+      {"event_time > " + time(4), "6"},
+      {"event_time >= " + time(4), "7"},
+      {"event_time < " + time(4), "3"},
+      {"event_time <= " + time(4), "4"},
+      {"event_time = " + time(4), "1"},
+      {"event_time BETWEEN " + time(2) + " AND " + time(3), "2"},
+      {"event_time > 3605.5e9", "5"},
+      {"event_time > 'text'", "0"},
+      {"event_time < 'text'", "10"},
+      {"event_time = NULL", "0"},
+      {"origin_stream_id = 'a'", "10"},
+      {"origin_stream_id = 'A'", "0"},
+      {"origin_stream_id = 'A' COLLATE NOCASE", "10"},
+      {"origin_stream_id = 'a' AND origin_sequence = 7", "1"},
+      {"origin_stream_id = 'a' AND origin_sequence = '7'", "1"},
+      {"origin_stream_id IN ('a', 'b') AND origin_sequence IN (1, 2, 99)", "2"},
+      {"origin_stream_id = 'a' AND origin_stream_id = 'b'", "0"},
+      {"origin_stream_id = 'a' AND event_time > " + time(8), "2"},
+      {"action = 'START'", "10"},
+      {"action = 'STOP'", "0"},
+      {"action = 'start'", "0"},
+      {"action = 'start' COLLATE NOCASE", "10"},
+      {"action = 'START' AND action = 'STOP'", "0"},
+      {"action LIKE 'st%'", "10"},
+      {"name LIKE '%-1_'", "1"},
+      {"name GLOB '*-1*' OR pid = 5", "3"},
+      {"name REGEXP '-[12]$'", "2"},
+      {"command_line IS NULL", "10"},
+  };
+  for (const auto& [where, expected] : cases) {
+    EXPECT_THAT(Rows(count + where), ElementsAre(expected)) << where;
+  }
+}
+
+TEST_F(QueryTest, OrdersByTimeFromTheIndexAsASortWould) {
+  std::vector<v1::CollectionEvent> events = MakeStoredEvents("a", 1, 6);
+  std::swap(events[1], events[4]);
+  ASSERT_TRUE(AppendTo(fixture_.store(), "log", 1, events).ok());
+  for (const std::string direction : {"", " DESC"}) {
+    const auto by_index = Rows("SELECT pid FROM process_events ORDER BY event_time" + direction);
+    EXPECT_EQ(by_index, Rows("SELECT pid FROM process_events ORDER BY +event_time" + direction));
+    EXPECT_THAT(by_index, SizeIs(6));
+  }
+  EXPECT_THAT(Rows("SELECT pid FROM process_events ORDER BY event_time DESC LIMIT 2"),
+              ElementsAre("6", "5"));
+}
+
+TEST_F(QueryTest, AggregatesJoinsAndRecurses) {
+  Store(1, 12);
+  EXPECT_THAT(Rows("SELECT action, count(*), max(pid) FROM process_events GROUP BY action"),
+              ElementsAre("START|12|12"));
+  EXPECT_THAT(Rows("SELECT l.text, p.name FROM lists l JOIN process_events p ON p.pid = l.number "
+                   "ORDER BY l.number"),
+              ElementsAre("one|name-1", "two|name-2"));
+  EXPECT_THAT(Rows("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3) "
+                   "SELECT name FROM n JOIN process_events ON pid = x"),
+              SizeIs(3));
+  EXPECT_THAT(Rows("SELECT * FROM lists"), ElementsAre("1|one|NULL", "2|two|2.500000"));
+}
+
+TEST_F(QueryTest, BindsParameters) {
+  Store(1, 5);
+  v1::QueryRequest request;
+  request.set_sql("SELECT name FROM process_events WHERE pid = ?1 AND name <> ?2");
+  request.add_parameters()->set_int64(4);
+  EXPECT_THAT(Run(request).status().ToString(), HasSubstr("parameters: 1 given"));
+  request.add_parameters()->set_string("' OR 1 = 1 --");
+  ASSERT_TRUE(Run(request).ok());
+  EXPECT_THAT(rows_, ElementsAre("name-4"));
+}
+
+TEST_F(QueryTest, RefusesAllButOneSelectAndSaysWhatAndWhere) {
+  Store(1, 3);
+  const std::pair<const char*, const char*> cases[] = {
+      {"DELETE FROM process_events", "may not be modified"},
+      {"INSERT INTO lists VALUES(1, 'x', 0)", "INSERT"},
+      {"UPDATE lists SET number = 1", "may not be modified"},
+      {"ATTACH '/tmp/x' AS y", "ATTACH is not allowed"},
+      {"PRAGMA user_version", "PRAGMA is not allowed"},
+      {"SELECT * FROM pragma_table_info('lists')", "a table that cannot be read here"},
+      {"CREATE TABLE x(y)", "is not allowed"},
+      {"BEGIN", "a transaction is not allowed"},
+      {"SELECT 1; SELECT 2", "a second statement at position 10"},
+      {"SELECT 1; DROP TABLE lists", "a second statement"},
+      {"EXPLAIN SELECT 1", "not a SELECT"},
+      {"", "no statement"},
+      {"-- nothing", "no statement"},
+      {"SELEKT 1", "syntax error at position 1"},
+      {"SELECT nme FROM process_events", "no such column: nme at position 8"},
+      {"SELECT * FROM nowhere", "no such table: nowhere"},
+      {"SELECT * FROM events", "no such table: events"},
+      {"SELECT * FROM sqlite_schema", "\"sqlite_master\" cannot be read here"},
+      {"SELECT load_extension('x')", "function load_extension() is not allowed at position 8"},
+      {"SELECT zeroblob(1000000000)", "zeroblob() is not allowed"},
+      {"SELECT printf('%1000000000d', 1)", "printf() is not allowed"},
+      {"SELECT \"text\"", "no such column: text"},
+      {"SELECT name REGEXP '(' FROM process_events", "missing"},
+  };
+  for (const auto& [sql, what] : cases) {
+    const absl::Status status = Run(std::string(sql)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << sql << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(what)) << sql;
+  }
+}
+
+TEST_F(QueryTest, RefusesARequestThatIsOutOfBounds) {
+  v1::QueryRequest request;
+  request.set_sql("SELECT 1");
+  request.set_max_rows(kMaxQueryRows + 1);
+  EXPECT_THAT(Run(request).status().ToString(), HasSubstr("max_rows"));
+  request.set_max_rows(1);
+  request.mutable_timeout()->set_seconds(601);
+  EXPECT_THAT(Run(request).status().ToString(), HasSubstr("timeout"));
+  request.clear_timeout();
+  request.set_sql("SELECT '" + std::string(kMaxQueryBytes, 'x') + "'");
+  EXPECT_THAT(Run(request).status().ToString(), HasSubstr("sql"));
+}
+
+TEST_F(QueryTest, CutsOffWhatNeverEndsOrTakesAllMemory) {
+  Store(1, 1000);
+  v1::QueryRequest request;
+  request.mutable_timeout()->set_nanos(200'000'000);
+  for (const char* sql : {
+           "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n",
+           "SELECT count(*) FROM process_events a, process_events b, process_events c",
+           "SELECT count(*) FROM lists a, lists b, lists c, lists d, lists e, lists f, lists g, "
+           "lists h, lists i, lists j, lists k, lists l, lists m, lists n, lists o, lists p, "
+           "lists q, lists r, lists s, lists t, lists u, lists v, lists w, lists x",
+       }) {
+    request.set_sql(sql);
+    EXPECT_EQ(Run(request).status().code(), absl::StatusCode::kDeadlineExceeded) << sql;
+  }
+  request.mutable_timeout()->set_seconds(30);
+  request.set_sql(
+      "WITH RECURSIVE n(x, t) AS (SELECT 1, hex(replace('xxxxxxxxxx', 'x', 'yyyyyyyyyyyyyyyyyyyy'))"
+      " UNION ALL SELECT x + 1, t || x FROM n WHERE x < 2000000) SELECT t FROM n ORDER BY t");
+  EXPECT_EQ(Run(request).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(QueryTest, CutsTheRowsOffAndSaysSo) {
+  Store(1, 30);
+  v1::QueryRequest request;
+  request.set_sql("SELECT pid FROM process_events");
+  request.set_max_rows(7);
+  const auto outcome = Run(request);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->truncated);
+  EXPECT_EQ(outcome->rows, 7u);
+  EXPECT_THAT(rows_, SizeIs(7));
+  request.set_max_rows(30);
+  EXPECT_FALSE(Run(request)->truncated);
+}
+
+TEST_F(QueryTest, TellsItsProgressWhileNoRowComes) {
+  v1::QueryRequest request;
+  request.set_sql(
+      "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) "
+      "FROM n");
+  request.mutable_timeout()->set_seconds(2);
+  request.mutable_timeout()->set_nanos(500'000'000);
+  EXPECT_EQ(Run(request).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(progress_, 2);
+}
+
+TEST_F(QueryTest, EndsWhenTheCallerHasGoneOrItIsStopped) {
+  Store(1, 10);
+  has_gone_ = true;
+  EXPECT_EQ(Run("SELECT pid FROM process_events").status().code(), absl::StatusCode::kCancelled);
+  has_gone_ = false;
+  stop_.request_stop();
+  EXPECT_EQ(Run("SELECT pid FROM process_events").status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(QueryTest, TellsWhichTimeItRestsOn) {
+  Store(1, 3);
+  EXPECT_FALSE(Run("SELECT * FROM lists")->has_read_events);
+  const auto all = Run("SELECT pid FROM process_events");
+  EXPECT_TRUE(all->has_read_events);
+  EXPECT_EQ(all->since, absl::InfinitePast());
+  const auto range = Run("SELECT pid FROM process_events WHERE event_time >= 5 AND event_time < 9");
+  EXPECT_EQ(range->since, absl::FromUnixNanos(5));
+  EXPECT_EQ(range->until, absl::FromUnixNanos(9));
+}
+
+TEST_F(QueryTest, KeepsItsMessagesSmall) {
+  std::vector<v1::CollectionEvent> events = MakeStoredEvents("a", 1, 200);
+  for (auto& event : events) event.mutable_process()->add_command_line(std::string(60'000, 'x'));
+  ASSERT_TRUE(AppendTo(fixture_.store(), "log", 1, events).ok());
+  EXPECT_THAT(Rows("SELECT command_line FROM process_events"), SizeIs(200));
+  EXPECT_GT(messages_, 30);
+}
+
+}  // namespace
+}  // namespace daemoneye::storage
