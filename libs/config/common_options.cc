@@ -51,9 +51,8 @@ std::vector<OptionSpec> IdentitySpecs() {
        .max = 16,
        .doc = "Labels of this publisher, told once a stream."},
       {.key = "data_dir",
-       .min = 1,
        .default_text = "/var/lib/daemoneye",
-       .doc = "The directory of what is kept over a restart."},
+       .doc = "The directory of what is kept over a restart; empty: nothing is."},
   };
 }
 

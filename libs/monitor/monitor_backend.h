@@ -14,6 +14,7 @@
 #include "daemoneye/v1/monitor_service.pb.h"
 #include "libs/base/clock.h"
 #include "libs/event_bus/event_bus.h"
+#include "libs/event_bus/log_history.h"
 #include "libs/monitor/announcements.h"
 
 namespace daemoneye::monitor {
@@ -24,6 +25,9 @@ class MonitorBackend {
 
   // The log that streams read.
   virtual event_bus::EventBus& bus() = 0;
+
+  // What a store kept of that log beyond its ring; null: nothing is kept.
+  virtual const event_bus::LogHistory* history() const { return nullptr; }
 
   // Who publishes that log: name, host, version, labels. stream_id is the bus's.
   virtual const v1::Publisher& publisher() const = 0;

@@ -74,6 +74,7 @@ MonitorComponent::MonitorComponent(const ComponentContext& context, MonitorParts
 absl::StatusOr<std::unique_ptr<Component>> MonitorComponent::Create(const ComponentContext& context,
                                                                     MonitorParts parts) {
   std::vector<std::unique_ptr<collector::EventSource>> sources = std::move(parts.sources);
+  const std::string database = parts.database;
   std::unique_ptr<MonitorComponent> component(new MonitorComponent(context, std::move(parts)));
   ASSIGN_OR_RETURN(component->collector_,
                    collector::Collector::Create(MakeCollectorConfig(context.config), context.bus,
@@ -81,9 +82,21 @@ absl::StatusOr<std::unique_ptr<Component>> MonitorComponent::Create(const Compon
   for (std::unique_ptr<collector::EventSource>& source : sources) {
     RETURN_IF_ERROR(component->collector_->Register(std::move(source)));
   }
+  if (!database.empty()) RETURN_IF_ERROR(component->OpenDatabase(database));
   std::ranges::move(AddCollectorMetrics(context.metrics, *component->collector_),
                     std::back_inserter(component->metrics_));
   return component;
+}
+
+absl::Status MonitorComponent::OpenDatabase(const std::string& path) {
+  ASSIGN_OR_RETURN(store_, OpenStore(path, context_.clock));
+  writer_ =
+      std::make_unique<StoreWriter>(context_.bus, *store_, context_.clock,
+                                    MakeStoreWriterOptions(context_.config, context_.metrics));
+  history_ = std::make_unique<StoreHistory>(store_->events(), context_.bus.stream_id());
+  std::ranges::move(AddStoreMetrics(context_.metrics, *store_, *writer_),
+                    std::back_inserter(metrics_));
+  return absl::OkStatus();
 }
 
 collector::CollectorCallbacks MonitorComponent::MakeCallbacks() {
@@ -105,6 +118,7 @@ collector::CollectorCallbacks MonitorComponent::MakeCallbacks() {
 }
 
 absl::Status MonitorComponent::Start() {
+  if (writer_ != nullptr) RETURN_IF_ERROR(writer_->Start());
   absl::Status started = collector_->Start();
   if (started.ok()) collector_->AwaitStarted();
   Settle();
@@ -114,6 +128,7 @@ absl::Status MonitorComponent::Start() {
 absl::Status MonitorComponent::Stop() {
   absl::Status stopped = collector_->Stop();
   Settle();
+  if (writer_ != nullptr) writer_->Stop();
   return stopped;
 }
 
@@ -171,6 +186,10 @@ void MonitorComponent::FillStatus(v1::GetStatusResponse& response) const {
     if (!source.detail.empty()) {
       response.add_problems(fmt::format("{}: {}", source.name, source.detail));
     }
+  }
+  if (writer_ != nullptr && !writer_->health().ok()) {
+    response.add_problems(
+        fmt::format("events are not stored: {}", std::string(writer_->health().message())));
   }
   response.set_ready(is_ready);
   FillAccounting(collector_->statistics(), *response.mutable_accounting());

@@ -10,6 +10,8 @@
 #include "libs/monitor/announcements.h"
 #include "libs/monitor/component_main.h"
 #include "libs/monitor/monitor_main.h"
+#include "libs/monitor/store_history.h"
+#include "libs/monitor/store_options.h"
 
 namespace daemoneye::monitor {
 
@@ -30,6 +32,7 @@ class MonitorComponent final : public Component, private MonitorBackend {
   MonitorComponent(const ComponentContext& context, MonitorParts parts);
 
   event_bus::EventBus& bus() override { return context_.bus; }
+  const event_bus::LogHistory* history() const override { return history_.get(); }
   const v1::Publisher& publisher() const override { return context_.publisher; }
   Announcements& announcements() override { return announcements_; }
   void Describe(v1::NegotiateCapabilitiesResponse& response) const override;
@@ -40,6 +43,7 @@ class MonitorComponent final : public Component, private MonitorBackend {
                        const std::function<bool(v1::CollectionEvent)>& emit,
                        v1::TaskSummary& summary) override;
 
+  absl::Status OpenDatabase(const std::string& path);
   collector::CollectorCallbacks MakeCallbacks();
   void Settle();
 
@@ -55,6 +59,10 @@ class MonitorComponent final : public Component, private MonitorBackend {
   std::function<absl::Status(const config::Config&)> reload_;
   std::function<void(v1::SnapshotComplete&)> complete_snapshot_;
   std::unique_ptr<collector::Collector> collector_;
+  // Null without a database.
+  std::unique_ptr<storage::SqliteStore> store_;
+  std::unique_ptr<StoreWriter> writer_;
+  std::unique_ptr<StoreHistory> history_;
   std::vector<metrics::CallbackHandle> metrics_;
 };
 

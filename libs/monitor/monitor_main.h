@@ -35,6 +35,8 @@ struct MonitorParts {
   std::vector<std::unique_ptr<collector::TaskHandler>> tasks;
   // Outlives both: readers, caches.
   std::shared_ptr<void> shared;
+  // File that the events are kept in; empty: nothing is kept.
+  std::string database;
   // What they count; ends before them.
   std::vector<metrics::CallbackHandle> metrics;
   // Takes over changed settings of its own; may be empty when none is reloadable.

@@ -5,6 +5,7 @@
 #include "daemoneye/v1/event.pb.h"
 #include "libs/base/status_macros.h"
 #include "libs/event/filter.h"
+#include "libs/event_bus/replaying_subscription.h"
 
 namespace daemoneye::monitor {
 namespace {
@@ -96,7 +97,13 @@ absl::StatusOr<OpenedStream> OpenStream(MonitorBackend& backend,
 
   if (!Follows(request)) opened.end_position = end_position;
   const std::optional<uint64_t> from = options.from_sequence;
-  ASSIGN_OR_RETURN(opened.subscription, backend.bus().Subscribe(std::move(options)));
+  const event_bus::LogHistory* history = backend.history();
+  if (history != nullptr && from.has_value() && *from < log.oldest_sequence) {
+    ASSIGN_OR_RETURN(opened.subscription, event_bus::ReplayingSubscription::Create(
+                                              backend.bus(), *history, std::move(options)));
+  } else {
+    ASSIGN_OR_RETURN(opened.subscription, backend.bus().Subscribe(std::move(options)));
+  }
   // What is no longer held is the first thing the stream tells, so it counts as looked at.
   AddPreamble(backend, filter, from.value_or(opened.subscription->next_sequence()), is_resumed,
               opened);

@@ -2,13 +2,15 @@
 
 #include "libs/config/collector_options.h"
 #include "libs/monitor/monitor_main.h"
+#include "libs/monitor/store_options.h"
 #include "services/procmond/sources.h"
 
 int main(int argc, char** argv) {
-  return daemoneye::monitor::MonitorMain(argc, argv,
-                                         {.name = "procmond",
-                                          .metrics_port = 9464,
-                                          .options = daemoneye::config::ProcessOptions(),
-                                          .check = daemoneye::procmond::CheckSources,
-                                          .make = daemoneye::procmond::MakeSources});
+  return daemoneye::monitor::MonitorMain(
+      argc, argv,
+      {.name = "procmond",
+       .metrics_port = 9464,
+       .options = daemoneye::config::ProcessOptions().Append(daemoneye::monitor::DatabaseOptions()),
+       .check = daemoneye::procmond::CheckSources,
+       .make = daemoneye::procmond::MakeSources});
 }

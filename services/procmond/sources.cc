@@ -74,6 +74,7 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
 
   monitor::MonitorParts parts;
   parts.shared = shared;
+  parts.database = context.config.GetString("database");
   parts.metrics = AddScanMetrics(context.metrics, source, shared->fs);
   parts.sources.push_back(std::move(scan));
   parts.tasks.push_back(std::make_unique<process::ProcessTaskHandler>(

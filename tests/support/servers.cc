@@ -31,7 +31,7 @@ std::string ValueOf(const std::string& line, const std::string& key) {
 
 }  // namespace
 
-std::vector<std::string> QuietFlags() { return {"--config=", "--metrics_address="}; }
+std::vector<std::string> QuietFlags() { return {"--config=", "--metrics_address=", "--data_dir="}; }
 
 Server::Server(const std::string& program, const std::string& listen,
                const std::vector<std::string>& flags, std::optional<uid_t> user)
