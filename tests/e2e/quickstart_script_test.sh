@@ -9,6 +9,7 @@ mkdir -p "$QUICKSTART_DIR" "$TMPDIR"
 holder=""
 trap '[[ -z $holder ]] || kill "$holder"; rm -rf "$work"' EXIT
 failed=0
+touch "$work/stamp"
 
 problem() {
   printf 'quickstart: %s\n' "$*" >&2
@@ -32,6 +33,7 @@ nothing_is_left() { # after what
     if kill -0 "$pid" 2>/dev/null; then problem "$1: process $pid still runs"; fi
   done < <(cat "$work/pids" 2>/dev/null)
   [[ -z $(ls -A "$TMPDIR") ]] || problem "$1: a folder is left: $(ls "$TMPDIR")"
+  [[ -z $(find /tmp -maxdepth 1 -name 'daemoneye-suspect.*' -newer "$work/stamp") ]] || problem "$1: the suspect is left"
 }
 expect() { # what code text arguments...
   local what=$1 code=$2 text=$3 output ended=0

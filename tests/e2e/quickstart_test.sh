@@ -17,7 +17,7 @@ for action in START STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
 grep -q 'execution-from-tmp' "$out" || problem "no alert of the suspect's trigger"
-grep -q '/tmp/daemoneye\..*/suspect' "$out" || problem "the alert does not name the suspect"
+grep -q '/tmp/daemoneye-suspect\..*/suspect' "$out" || problem "the alert does not name the suspect"
 grep -qE 'evidence +event [1-9][0-9]* of procmond' "$out" || problem "no evidence beside the alert"
 grep -qE '^-- snapshot of [1-9]' "$out" || problem "no snapshot"
 
