@@ -31,7 +31,8 @@ GatewayBackend::GatewayBackend(std::vector<MonitorAddress> addresses, event_bus:
       registry_([this](const v1::Publisher& p) { announcements_.AddPublisher(p); }),
       links_(std::move(addresses),
              LinkDependencies{bus, pool_, registry_, clock, nullptr, options_.publisher.version(),
-                              [this](const MonitorLink& link) { OnLinkChange(link); }},
+                              [this](const MonitorLink& link) { OnLinkChange(link); },
+                              options_.stored_position, options_.on_position},
              options_.links) {}
 
 bool GatewayBackend::IsReady() const {
@@ -49,6 +50,9 @@ std::vector<std::string> GatewayBackend::Problems() const {
     problems.push_back(fmt::format("{}: {}{}{}", link.name(),
                                    v1::MonitorState_Name(link.state).substr(14),
                                    link.last_error.empty() ? "" : ", ", link.last_error));
+  }
+  if (options_.other_problems) {
+    for (std::string& problem : options_.other_problems()) problems.push_back(std::move(problem));
   }
   return problems;
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,13 @@ class GatewayBackend final : public monitor::MonitorBackend {
     LinkSet::Options links;
     // Fills what the server's shell knows: started_at, config, config_generation.
     std::function<void(v1::GetStatusResponse&)> fill_server_status;
+    // What a store kept of the gateway's log; null: nothing. Outlives the backend.
+    const event_bus::LogHistory* history = nullptr;
+    // See LinkDependencies. May be empty.
+    std::function<std::optional<uint64_t>(const std::string& stream_id)> stored_position = {};
+    std::function<void(const std::string& stream_id, uint64_t position)> on_position = {};
+    // What is wrong beside the links, one sentence each. May be empty.
+    std::function<std::vector<std::string>()> other_problems = {};
     // Told when a link entered another state. Any thread.
     std::function<void(const MonitorLink::Status&)> on_link_change = [](const auto&) {};
   };
@@ -44,6 +52,7 @@ class GatewayBackend final : public monitor::MonitorBackend {
   const LinkSet& links() const { return links_; }
 
   event_bus::EventBus& bus() override { return bus_; }
+  const event_bus::LogHistory* history() const override { return options_.history; }
   const v1::Publisher& publisher() const override { return options_.publisher; }
   monitor::Announcements& announcements() override { return announcements_; }
   void Describe(v1::NegotiateCapabilitiesResponse& response) const override;

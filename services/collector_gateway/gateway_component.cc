@@ -13,8 +13,10 @@
 #include "services/collector_gateway/gateway_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
 #include "services/collector_gateway/gateway_service.h"
+#include "services/collector_gateway/gateway_store.h"
 #include "services/collector_gateway/gateway_triggers.h"
 #include "services/collector_gateway/link_completeness.h"
+#include "services/collector_gateway/query_engine.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -36,13 +38,23 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TcpCredentials(
 class GatewayComponent final : public monitor::Component {
  public:
   GatewayComponent(std::vector<MonitorAddress> addresses, const monitor::ComponentContext& context,
-                   GatewayBackend::Options options, std::unique_ptr<GatewayAlerts> alerts)
+                   GatewayBackend::Options options, std::unique_ptr<GatewayStore> store,
+                   std::unique_ptr<GatewayAlerts> alerts)
       : clock_(context.clock),
         config_(context.config),
+        store_(std::move(store)),
         alerts_(std::move(alerts)),
         backend_(std::move(addresses), context.bus, context.clock,
                  WithTriggers(std::move(options))),
-        service_(backend_.links()),
+        queries_(
+            {.store = store_->store(),
+             .tables = {.alerts = &alerts_->alerts(),
+                        .audit = store_->store() == nullptr ? nullptr : &store_->store()->audit(),
+                        .links = &backend_.links(),
+                        .bus = &context.bus},
+             .problems = [this] { return backend_.Problems(); }},
+            context.clock),
+        service_(backend_.links(), queries_, context.clock),
         metrics_(AddGatewayMetrics(context.metrics, backend_.links())) {}
 
   // The second half of making it: triggers ask the links, and the links tell the triggers.
@@ -66,15 +78,18 @@ class GatewayComponent final : public monitor::Component {
             {&triggers_->service(), v1::TriggerService::service_full_name()}};
   }
   absl::Status Start() override {
+    RETURN_IF_ERROR(store_->Start());
     RETURN_IF_ERROR(alerts_->Start());
     RETURN_IF_ERROR(triggers_->Start());
     backend_.Start();
     return absl::OkStatus();
   }
   absl::Status Stop() override {
+    service_.Drain();
     backend_.Stop();
     if (triggers_ != nullptr) triggers_->Stop();
     alerts_->Stop();
+    store_->Stop();
     return absl::OkStatus();
   }
   bool IsReady() const override { return backend_.IsReady(); }
@@ -112,8 +127,10 @@ class GatewayComponent final : public monitor::Component {
 
   base::Clock& clock_;
   config::Config config_;  // in force
+  const std::unique_ptr<GatewayStore> store_;
   std::unique_ptr<GatewayAlerts> alerts_;
   GatewayBackend backend_;
+  QueryEngine queries_;
   GatewayService service_;
   std::vector<metrics::CallbackHandle> metrics_;
   std::unique_ptr<GatewayTriggers> triggers_;  // asks all of the above
@@ -128,13 +145,25 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
   GatewayBackend::Options options;
   options.publisher = context.publisher;
   ASSIGN_OR_RETURN(options.links.tcp_credentials, TcpCredentials(context.config));
+  ASSIGN_OR_RETURN(std::unique_ptr<GatewayStore> store, GatewayStore::Open(context));
   ASSIGN_OR_RETURN(
       std::unique_ptr<GatewayAlerts> alerts,
-      GatewayAlerts::Create(context.config, /*store=*/nullptr, context.metrics, context.clock));
+      GatewayAlerts::Create(context.config, store->store(), context.metrics, context.clock));
   options.fill_server_status = [fill = context.fill_server_status,
                                 alerts = alerts.get()](v1::GetStatusResponse& response) {
     fill(response);
     for (std::string& problem : alerts->Problems()) response.add_problems(std::move(problem));
+  };
+  options.history = store->history();
+  options.stored_position = [s = store.get()](const std::string& id) {
+    return s->StoredPosition(id);
+  };
+  options.on_position = [s = store.get()](const std::string& id, uint64_t position) {
+    s->NotePosition(id, position);
+  };
+  options.other_problems = [s = store.get()] {
+    const std::string problem = s->problem();
+    return problem.empty() ? std::vector<std::string>() : std::vector<std::string>{problem};
   };
   options.on_link_change = [on_readiness =
                                 context.on_readiness_changed](const MonitorLink::Status& link) {
@@ -146,9 +175,10 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
                   {"error", link.state == v1::MONITOR_STATE_STREAMING ? "" : link.last_error}});
     on_readiness();
   };
-  auto gateway = std::make_unique<GatewayComponent>(std::move(addresses), context,
-                                                    std::move(options), std::move(alerts));
-  RETURN_IF_ERROR(gateway->MakeTriggers(context, /*store=*/nullptr));
+  storage::SqliteStore* const kept = store->store();
+  auto gateway = std::make_unique<GatewayComponent>(
+      std::move(addresses), context, std::move(options), std::move(store), std::move(alerts));
+  RETURN_IF_ERROR(gateway->MakeTriggers(context, kept));
   return gateway;
 }
 

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/config/common_options.h"
+#include "libs/monitor/store_options.h"
 #include "services/collector_gateway/sink_list.h"
 
 namespace daemoneye::gateway {
@@ -36,6 +37,7 @@ config::OptionTable GatewayOptions() {
                                                            .metrics_port = 9469,
                                                            .ring_bytes = "64MiB",
                                                            .ring_events = "262144"});
+  table.Append(monitor::StoreOptions());
   table.Append({.component = {},
                 .specs = {{.key = "monitors",
                            .type = config::OptionType::kList,

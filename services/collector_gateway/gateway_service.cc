@@ -4,6 +4,9 @@
 #include <string>
 
 #include "google/protobuf/util/time_util.h"
+#include "libs/rpc/raw_stream_reactor.h"
+#include "libs/rpc/raw_unary.h"
+#include "libs/rpc/status_conversion.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -12,6 +15,8 @@ using google::protobuf::util::TimeUtil;
 
 constexpr int kDefaultPageSize = 100;
 constexpr int kMaxPageSize = 1000;
+// A caller that does not read for this long is given up.
+constexpr absl::Duration kWriteTimeout = absl::Seconds(60);
 
 google::protobuf::Timestamp ToProto(absl::Time time) {
   return TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(time));
@@ -70,6 +75,89 @@ grpc::ServerUnaryReactor* GatewayService::ListMonitors(grpc::CallbackServerConte
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(FillMonitors(links_.statuses(), *request, *response));
   return reactor;
+}
+
+grpc::ServerUnaryReactor* GatewayService::DescribeTables(grpc::CallbackServerContext* context,
+                                                         const v1::DescribeTablesRequest* request,
+                                                         v1::DescribeTablesResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(rpc::ToGrpc(queries_.Describe(*request, *response)));
+  return reactor;
+}
+
+GatewayService::GatewayService(const LinkSet& links, const QueryEngine& queries, base::Clock& clock)
+    : links_(links),
+      queries_(queries),
+      clock_(clock),
+      workers_("query", kMaxQueries, kMaxQueries, clock) {}
+
+GatewayService::~GatewayService() {
+  Drain();
+  workers_.Stop();
+}
+
+void GatewayService::Drain() {
+  std::vector<std::shared_ptr<monitor::TaskStream>> calls;
+  {
+    base::MutexLock lock(mu_);
+    is_draining_ = true;
+    for (const auto& [id, call] : calls_) calls.push_back(call);
+  }
+  for (const auto& call : calls) {
+    call->Stop(absl::UnavailableError("the server is shutting down"));
+  }
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* GatewayService::Query(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  auto parsed = std::make_shared<v1::QueryRequest>();
+  const absl::Status status = rpc::ParseRequest(*request, *parsed);
+  if (!status.ok()) return rpc::RawStreamReactor::Reject(status);
+  std::shared_ptr<monitor::TaskStream> call;
+  {
+    base::MutexLock lock(mu_);
+    if (is_draining_) {
+      return rpc::RawStreamReactor::Reject(absl::UnavailableError("the server is shutting down"));
+    }
+    // A query whose caller went away still holds its worker for a moment.
+    if (running_ >= kMaxQueries) {
+      return rpc::RawStreamReactor::Reject(rpc::WithRetryInfo(
+          absl::ResourceExhaustedError("two queries run already"), absl::Seconds(1)));
+    }
+    ++running_;
+    const uint64_t id = next_id_++;
+    call = std::make_shared<monitor::TaskStream>(
+        clock_, kWriteTimeout, [this, id, parsed] { StartQuery(id, parsed); },
+        [this, id] {
+          base::MutexLock done_lock(mu_);
+          calls_.erase(id);
+        });
+    calls_[id] = call;
+  }
+  return rpc::RawStreamReactor::Start(*context, call);
+}
+
+void GatewayService::StartQuery(uint64_t id, std::shared_ptr<const v1::QueryRequest> request) {
+  std::shared_ptr<monitor::TaskStream> call;
+  {
+    base::MutexLock lock(mu_);
+    call = calls_.at(id);
+  }
+  const bool is_accepted = workers_.Submit([this, call, request] {
+    call->Run([&](std::stop_token stop, const monitor::TaskStream::Send& send) {
+      return queries_.Run(*request, stop, [&](const v1::QueryResponse& response) {
+        return send(response.SerializeAsString());
+      });
+    });
+    base::MutexLock lock(mu_);
+    --running_;
+  });
+  if (is_accepted) return;
+  {
+    base::MutexLock lock(mu_);
+    --running_;
+  }
+  call->Stop(absl::UnavailableError("the server is shutting down"));
 }
 
 }  // namespace daemoneye::gateway

@@ -117,10 +117,7 @@ absl::Status MonitorLink::RunOnce(std::stop_token stop) {
   }
   const bool is_new_log = known_stream_id_ != monitor_.stream_id();
   if (is_new_log) {
-    // Everything that the monitor still holds is new to this gateway, so it is read from the oldest
-    // on.
-    const uint64_t oldest = std::max<uint64_t>(monitor_.oldest_sequence(), 1);
-    intake_.Begin(status().name(), monitor_.stream_id(), oldest - 1);
+    intake_.Begin(status().name(), monitor_.stream_id(), FirstPosition());
   }
   if ((is_new_log || IsGateway()) && HasFeature(v1::FEATURE_SNAPSHOT)) {
     RETURN_IF_ERROR(TakeSnapshot(client, stop));
@@ -130,6 +127,16 @@ absl::Status MonitorLink::RunOnce(std::stop_token stop) {
     known_stream_id_ = monitor_.stream_id();
   }
   return Follow(client, stop);
+}
+
+// From where the store says, so that what the monitor lost meanwhile shows as a gap; else from the
+// oldest on: all that the monitor still holds is new to this gateway.
+uint64_t MonitorLink::FirstPosition() const {
+  const uint64_t oldest = std::max<uint64_t>(monitor_.oldest_sequence(), 1);
+  if (!deps_.stored_position || !HasFeature(v1::FEATURE_RESUME)) return oldest - 1;
+  const std::optional<uint64_t> stored = deps_.stored_position(monitor_.stream_id());
+  if (!stored.has_value() || *stored >= monitor_.next_sequence()) return oldest - 1;
+  return *stored;
 }
 
 v1::NegotiateCapabilitiesRequest MonitorLink::NegotiationRequest() const {
@@ -392,6 +399,7 @@ void MonitorLink::SetState(v1::MonitorState state, absl::Status reason) {
 }
 
 void MonitorLink::PublishCounts() {
+  if (deps_.on_position) deps_.on_position(intake_.stream_id(), intake_.position());
   MutexLock lock(mu_);
   status_.counts = intake_.counts();
   status_.position.set_stream_id(intake_.stream_id());

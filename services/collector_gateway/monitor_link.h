@@ -40,6 +40,10 @@ struct LinkDependencies {
   std::string version;
   // Called on the link's thread after every change of state or capabilities.
   std::function<void(const class MonitorLink&)> on_change;
+  // Where a store says that a log was taken over up to. May be empty.
+  std::function<std::optional<uint64_t>(const std::string& stream_id)> stored_position = {};
+  // Told after each message how far a log has been taken over. May be empty.
+  std::function<void(const std::string& stream_id, uint64_t position)> on_position = {};
 };
 
 struct LinkTiming {
@@ -97,6 +101,8 @@ class MonitorLink {
   absl::Status RunOnce(std::stop_token stop);
   v1::NegotiateCapabilitiesRequest NegotiationRequest() const;
   absl::Status Negotiate(MonitorClient& client, std::stop_token stop);
+  // The position behind which a log that is new to this link is read.
+  uint64_t FirstPosition() const;
   // Claims the monitor's streams; sets state DUPLICATE or LOOP where it may not be used.
   absl::Status ClaimOrigins();
   // Takes over the state there is behind the link, and drops what is no longer part of it.

@@ -46,7 +46,8 @@ class MonitorLinkTest : public testing::Test {
                           [this](const MonitorLink&) {
                             base::MutexLock lock(mu_);
                             changed_.NotifyAll();
-                          }};
+                          },
+                          [this](const std::string&) { return stored_position_; }};
     auto link =
         std::make_unique<MonitorLink>(id, "unix://" + path, "unix://" + path, deps, timing_);
     link->Start();
@@ -92,6 +93,7 @@ class MonitorLinkTest : public testing::Test {
   base::CondVar changed_;
   std::string directory_;
   LinkTiming timing_;
+  std::optional<uint64_t> stored_position_;
   event::EventPool pool_;
   OriginRegistry registry_;
   event_bus::LocalEventBus bus_;
@@ -120,6 +122,23 @@ TEST_F(MonitorLinkTest, StreamsAndGoesOnWhereItLeftOffAfterTheServerCameBack) {
   EXPECT_EQ(resumed.resume().stream_id(), monitor.negotiation.stream_id());
   EXPECT_EQ(Read(2)[0].origin().sequence(), 3u);
   EXPECT_EQ(link->status().counts.gaps, 0u);
+}
+
+TEST_F(MonitorLinkTest, BeginsWhereAStoreSaysIfTheMonitorHasBeenThere) {
+  const struct {
+    std::optional<uint64_t> stored;
+    uint64_t resumed_after;
+  } cases[] = {{std::nullopt, 4}, {2, 2}, {7, 7}, {9, 9}, {10, 4}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.stored.value_or(0));
+    stored_position_ = c.stored;
+    FakeMonitor monitor;
+    monitor.negotiation.set_oldest_sequence(5);
+    monitor.negotiation.set_next_sequence(10);
+    monitor.Start(Path("s"));
+    const auto link = MakeLink(1, Path("s"));
+    EXPECT_EQ(monitor.AwaitLiveStream(1).resume().after_sequence(), c.resumed_after);
+  }
 }
 
 TEST_F(MonitorLinkTest, IsThereBeforeItsMonitorIs) {
