@@ -16,6 +16,7 @@
 #include "tools/eyectl/flag_set.h"
 #include "tools/eyectl/health_command.h"
 #include "tools/eyectl/monitors_command.h"
+#include "tools/eyectl/query_command.h"
 #include "tools/eyectl/status_command.h"
 #include "tools/eyectl/task_command.h"
 #include "tools/eyectl/trigger_command.h"
@@ -31,6 +32,7 @@ Commands AllCommands(const base::Clock& clock) {
   commands.push_back(std::make_unique<StatusCommand>());
   commands.push_back(std::make_unique<MonitorsCommand>());
   commands.push_back(std::make_unique<AlertsCommand>(clock));
+  commands.push_back(std::make_unique<QueryCommand>());
   commands.push_back(std::make_unique<HealthCommand>());
   commands.push_back(std::make_unique<TaskCommand>(clock));
   commands.push_back(std::make_unique<TriggerCommand>(clock));
