@@ -25,6 +25,8 @@ void AddStreamRows(const Setting& setting, Table& table);
 void AddHopRows(const Setting& setting, Table& table);
 // Publishing against serialising alone.
 void AddBusRows(const Setting& setting, Table& table);
+// Storing events against SQLite alone.
+void AddStoreRows(const Setting& setting, Table& table);
 // The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
 void AddServerRows(const Setting& setting, Table& table);
 
