@@ -25,7 +25,7 @@ std::string Print(RowFormat format) {
 
 TEST(QueryPrintTest, PrintsATableWithoutControlCharacters) {
   EXPECT_EQ(Print(RowFormat::kTable),
-            "i   d    s                      b       n\n"
+            "i   d    s                   b       n\n"
             "-5  0.5  a \"b\", \\x1b[31m\\nc  0x00ff  NULL\n");
 }
 
