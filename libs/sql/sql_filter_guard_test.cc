@@ -12,6 +12,7 @@
 #include "libs/sql/column.h"
 #include "libs/sql/random_events.h"
 #include "libs/sql/sql_filter.h"
+#include "tests/support/instrumented.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -96,11 +97,7 @@ TEST(SqlFilterGuardTest, ATextThatGrowsTooLongFailsItsEventAlone) {
 
 // 0.2 s when it works, 1 s and more without the bounds. ASan's strict strcspn reads a text to its
 // end each time LIKE looks for a byte.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr double kLongestSeconds = 8;
-#else
-constexpr double kLongestSeconds = 0.8;
-#endif
+constexpr double kLongestSeconds = testing_support::IsInstrumented() ? 8 : 0.8;
 
 // Calls that cannot be interrupted end soon all the same.
 TEST(SqlFilterGuardTest, NoSingleCallTakesLong) {

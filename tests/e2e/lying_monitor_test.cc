@@ -13,6 +13,7 @@
 #include "libs/base/thread.h"
 #include "services/collector_gateway/fake_monitor.h"
 #include "tests/support/client.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/servers.h"
 
 namespace daemoneye {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tests/support/client.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/servers.h"
 
 namespace daemoneye {

@@ -9,6 +9,7 @@
 
 #include "libs/linux/procfs/test_child.h"
 #include "tests/support/client.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/processes.h"
 #include "tests/support/servers.h"
 

@@ -8,6 +8,7 @@
 
 #include "tests/support/client.h"
 #include "tests/support/herd.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/servers.h"
 
 namespace daemoneye {

@@ -17,6 +17,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "libs/linux/procfs/test_child.h"
 #include "tests/support/client.h"
+#include "tests/support/instrumented.h"
 #include "tests/support/servers.h"
 
 namespace daemoneye {

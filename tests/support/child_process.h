@@ -21,15 +21,6 @@ namespace daemoneye::testing_support {
 // Far more than anything takes, so that a test that fails ends.
 inline constexpr absl::Duration kPatience = absl::Seconds(30);
 
-// The instrumented binaries of the sanitizers are slow and large: figures are not held to bounds.
-constexpr bool IsInstrumented() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#else
-  return false;
-#endif
-}
-
 struct ChildSpec {
   // The program, from where the test runs, and its arguments.
   std::vector<std::string> argv;
