@@ -78,7 +78,8 @@ void RunTests(const v1::Trigger& trigger, const Lists& lists, const SetOptions& 
     LiveTables live;
     live.SetLists(lists);
     std::vector<Refusal> refusals;
-    const auto set = TriggerSet::Compile(Alone(trigger), set_options, live, &refusals);
+    const auto set = TriggerSet::Compile(Alone(trigger), set_options, &refusals);
+    set->Bind(live);
     std::vector<const v1::CollectionEvent*> events;
     for (const v1::CollectionEvent& event : test.events()) events.push_back(&event);
     std::vector<Hit> hits;
@@ -120,10 +121,8 @@ v1::ValidateTriggerResponse ValidateTrigger(const v1::Trigger& trigger, const Li
   for (v1::TriggerProblem& problem : CheckTrigger(trigger, /*needs_id=*/false)) {
     *response.add_problems() = std::move(problem);
   }
-  LiveTables live;
-  live.SetLists(lists);
   std::vector<Refusal> refusals;
-  const auto set = TriggerSet::Compile(Alone(trigger), set_options, live, &refusals);
+  const auto set = TriggerSet::Compile(Alone(trigger), set_options, &refusals);
   for (Refusal& refusal : refusals) {
     for (v1::TriggerProblem& problem : refusal.problems) {
       *response.add_problems() = std::move(problem);
@@ -145,11 +144,12 @@ absl::StatusOr<v1::BackTestTriggerResponse> RunBackTest(const v1::Trigger& trigg
                                                         const BackTestOptions& options) {
   set_options.updates_live_tables = false;
   std::vector<Refusal> refusals;
-  const auto set = TriggerSet::Compile(Alone(trigger), set_options, live, &refusals);
+  const auto set = TriggerSet::Compile(Alone(trigger), set_options, &refusals);
   if (!refusals.empty()) {
     const v1::TriggerProblem& problem = refusals.front().problems.front();
     return absl::InvalidArgumentError(fmt::format("{}: {}", problem.field(), problem.message()));
   }
+  set->Bind(live);
   v1::BackTestTriggerResponse response;
   response.mutable_completeness()->set_complete(true);
   const base::Monotonic deadline = base::Clock::Real().MonotonicNow() + options.timeout;

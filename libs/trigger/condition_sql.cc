@@ -112,10 +112,13 @@ absl::StatusOr<std::string> ResourceSql(const v1::ResourceAnomaly& rule) {
 
 // A baseline without a host holds on every one; a container has files of its own.
 constexpr std::string_view kHashMismatchSql =
-    "SELECT p.* FROM process_events p JOIN hash_baseline b ON b.path = p.executable_path"
-    " WHERE p.executable_hash IS NOT NULL AND p.container_id IS NULL"
-    " AND p.action NOT IN ('SAMPLE', 'STOP') AND b.algorithm = p.hash_algorithm"
-    " AND (b.host IS NULL OR b.host = p.host) AND b.hash <> p.executable_hash";
+    "SELECT p.* FROM process_events p WHERE p.executable_hash > '' AND p.container_id IS NULL"
+    " AND p.action NOT IN ('SAMPLE', 'STOP') AND EXISTS (SELECT 1 FROM hash_baseline b"
+    " WHERE b.path = p.executable_path AND b.algorithm = p.hash_algorithm"
+    " AND (b.host IS NULL OR b.host = p.host))"
+    " AND NOT EXISTS (SELECT 1 FROM hash_baseline b"
+    " WHERE b.path = p.executable_path AND b.algorithm = p.hash_algorithm"
+    " AND (b.host IS NULL OR b.host = p.host) AND b.hash = p.executable_hash)";
 
 // Where another file stands at the path, as after an upgrade, nothing is missing.
 constexpr std::string_view kMissingExecutableSql =

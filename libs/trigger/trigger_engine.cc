@@ -1,6 +1,7 @@
 #include "libs/trigger/trigger_engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -19,7 +20,8 @@ class TriggerEngine::Impl {
   Impl(const EngineOptions& options, MatchSink& sink, base::Clock& clock)
       : options_(options), sink_(sink), clock_(clock), admission_(options, clock) {
     std::vector<Refusal> none;
-    set_ = TriggerSet::Compile({}, SetOptionsOf(options), live_, &none);
+    set_ = TriggerSet::Compile({}, SetOptionsOf(options), &none);
+    set_->Bind(live_);
   }
 
   std::vector<Refusal> Apply(Definitions definitions);
@@ -46,6 +48,8 @@ class TriggerEngine::Impl {
     std::string fingerprint;
     CutOffWatch cut_offs;
     std::string suspended;
+    // Its place in the set; absent where it is not evaluated.
+    std::optional<size_t> index;
   };
   using Suspended = std::pair<std::string, std::string>;
   // What is to be told once the lock is gone.
@@ -65,8 +69,7 @@ class TriggerEngine::Impl {
   void SuspendLocked(News* news) REQUIRES(mu_);
   void Tell(const News& news);
   void HandOver();
-  v1::TriggerStatistics StatisticsLocked(const std::string& id, const Record& record) const
-      REQUIRES(mu_);
+  v1::TriggerStatistics StatisticsLocked(const Record& record) const REQUIRES(mu_);
 
   const EngineOptions options_;
   MatchSink& sink_;
@@ -91,13 +94,14 @@ std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
     triggers.push_back(std::make_shared<const v1::Trigger>(std::move(trigger)));
   }
   if (!refusals.empty()) return refusals;
-  // On tables of its own, so that Process goes on; it is bound to the real ones below.
-  auto set = TriggerSet::Compile(triggers, SetOptionsOf(options_), live_, &refusals);
+  // Beside Process: it is bound to the live tables below.
+  auto set = TriggerSet::Compile(triggers, SetOptionsOf(options_), &refusals);
   if (!refusals.empty()) return refusals;
   base::MutexLock lock(mu_);
   FoldCostsLocked();
   set->TakeWindows(*set_);
   set_ = std::move(set);
+  set_->Bind(live_);
   lists_ = definitions.lists;
   live_.SetLists(definitions.lists);
   live_.LoadBaseline(definitions.baseline);
@@ -108,8 +112,7 @@ std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
 // What the old set counted stays with the triggers.
 void TriggerEngine::Impl::FoldCostsLocked() {
   for (size_t i = 0; i < by_index_.size(); ++i) {
-    by_index_[i]->statistics =
-        StatisticsLocked(by_index_[i]->statistics.trigger_id(), *by_index_[i]);
+    by_index_[i]->statistics = StatisticsLocked(*by_index_[i]);
   }
 }
 
@@ -130,12 +133,14 @@ void TriggerEngine::Impl::RenewRecordsLocked(
       record->fingerprint = std::move(fingerprint);
     }
     record->definition = trigger;
+    record->index.reset();
   }
   for (const auto& [id, record] : records_) admission_.Forget(id);
   records_ = std::move(kept);
   by_index_.clear();
   for (size_t i = 0; i < set_->size(); ++i) {
     by_index_.push_back(records_.at(set_->definition(i)->id()).get());
+    by_index_[i]->index = i;
     if (!by_index_[i]->suspended.empty()) set_->Suspend(i);
   }
 }
@@ -258,13 +263,11 @@ absl::StatusOr<v1::BackTestTriggerResponse> TriggerEngine::Impl::BackTest(
   return RunBackTest(trigger, *live, SetOptionsOf(options_), next, options);
 }
 
-v1::TriggerStatistics TriggerEngine::Impl::StatisticsLocked(const std::string& /*id*/,
-                                                            const Record& record) const {
+v1::TriggerStatistics TriggerEngine::Impl::StatisticsLocked(const Record& record) const {
   v1::TriggerStatistics statistics = record.statistics;
   statistics.set_suspended(record.suspended);
-  const auto found = std::ranges::find(by_index_, &record);
-  if (found == by_index_.end()) return statistics;
-  const TriggerCost& cost = set_->cost(found - by_index_.begin());
+  if (!record.index) return statistics;
+  const TriggerCost& cost = set_->cost(*record.index);
   statistics.set_evaluated(statistics.evaluated() + cost.evaluated);
   statistics.set_errors(statistics.errors() + cost.errors);
   if (!cost.last_error.empty()) statistics.set_last_error(cost.last_error);
@@ -279,11 +282,11 @@ std::vector<v1::TriggerStatistics> TriggerEngine::Impl::Statistics(
   std::vector<v1::TriggerStatistics> all;
   base::MutexLock lock(mu_);
   if (ids.empty()) {
-    for (const auto& [id, record] : records_) all.push_back(StatisticsLocked(id, *record));
+    for (const auto& [id, record] : records_) all.push_back(StatisticsLocked(*record));
   }
   for (const std::string& id : ids) {
     const auto found = records_.find(id);
-    if (found != records_.end()) all.push_back(StatisticsLocked(id, *found->second));
+    if (found != records_.end()) all.push_back(StatisticsLocked(*found->second));
   }
   std::ranges::sort(all, {}, [](const auto& s) { return s.trigger_id(); });
   return all;

@@ -97,5 +97,207 @@ TEST_F(TriggerEngineTest, ADuplicateIsOneUntilItsWindowEnds) {
   EXPECT_THAT(sink_.matches, SizeIs(2));
 }
 
+TEST_F(TriggerEngineTest, TheBusyTargetsMatchWaitsAndTimesOut) {
+  Apply({SqlTrigger("t", "name = 'nc'")});
+  sink_.is_busy = true;
+  Process({trigger::Process("nc")});
+  EXPECT_EQ(engine_.Queue().depth, 1u);
+  clock_.Advance(absl::Seconds(31));
+  engine_.Tick();
+  EXPECT_THAT(sink_.timed_out, SizeIs(1));
+  EXPECT_EQ(engine_.Queue().timed_out, 1u);
+  EXPECT_EQ(engine_.Queue().depth, 0u);
+}
+
+TEST_F(TriggerEngineTest, ARateLimitedMatchIsToldOnceAndNotMuted) {
+  v1::Trigger trigger = SqlTrigger("t", "name = 'nc'");
+  trigger.set_rate_per_minute(2);
+  Apply({trigger});
+  std::vector<v1::CollectionEvent> events;
+  for (int i = 0; i < 5; ++i) events.push_back(trigger::Process("nc", "k" + std::to_string(i)));
+  Process(events);
+  EXPECT_THAT(sink_.matches, SizeIs(2));
+  EXPECT_THAT(sink_.notices, SizeIs(1));
+  EXPECT_EQ(Statistics("t").suppressed().at("rate_limited"), 3u);
+  clock_.Advance(absl::Seconds(61));
+  Process({events[4]});
+  EXPECT_THAT(sink_.matches, SizeIs(3)) << "a rate-limited match must not count as accepted";
+}
+
+TEST_F(TriggerEngineTest, AnExceptionTakesAMatchOutAndIsCounted) {
+  v1::Trigger trigger = SqlTrigger("t", "name LIKE 'n%'");
+  trigger.add_exceptions("name = 'nginx'");
+  trigger.add_exceptions("user_id = 33 -- a comment");
+  Apply({trigger});
+  Process({trigger::Process("nginx"), trigger::Process("nc", "k2")});
+  ASSERT_THAT(sink_.matches, SizeIs(1));
+  EXPECT_EQ(sink_.matches[0].event->process().name(), "nc");
+  EXPECT_EQ(Statistics("t").suppressed().at("excepted"), 1u);
+  EXPECT_EQ(Statistics("t").matched(), 1u);
+}
+
+TEST_F(TriggerEngineTest, ARequestThatIsTooDeepOrItsOwnIsSuppressed) {
+  Apply({SqlTrigger("t", "SELECT 1 FROM trigger_events WHERE trigger_id IS NOT NULL")});
+  v1::CollectionEvent other;
+  other.mutable_trigger_request()->set_trigger_id("other");
+  other.mutable_trigger_request()->set_depth(3);
+  v1::CollectionEvent own;
+  own.mutable_trigger_request()->set_trigger_id("t");
+  Process({other, own});
+  EXPECT_THAT(sink_.matches, IsEmpty());
+  EXPECT_EQ(Statistics("t").suppressed().at("too_deep"), 2u);
+  other.mutable_trigger_request()->set_depth(1);
+  Process({other});
+  ASSERT_THAT(sink_.matches, SizeIs(1));
+  EXPECT_EQ(sink_.matches[0].depth, 2u);
+}
+
+TEST_F(TriggerEngineTest, AJoinSeesTheProcessesAsTheyStood) {
+  Apply({SqlTrigger("t",
+                    "SELECT p.name, q.name AS parent FROM process_events p JOIN processes q ON "
+                    "q.process_key = p.parent_key WHERE q.name = 'nginx' AND p.name IN ('sh', "
+                    "'bash')")});
+  v1::CollectionEvent orphan = trigger::Process("sh", "k2");
+  orphan.mutable_process()->set_parent_key("k1");
+  v1::CollectionEvent child = trigger::Process("bash", "k3");
+  child.mutable_process()->set_parent_key("k1");
+  Process({orphan, trigger::Process("nginx", "k1"), child});
+  ASSERT_THAT(sink_.matches, SizeIs(1));
+  EXPECT_EQ(sink_.matches[0].event->process().name(), "bash");
+  EXPECT_EQ(sink_.matches[0].details.at("parent"), "nginx");
+}
+
+TEST_F(TriggerEngineTest, AnAggregateOverLiveTablesNeedsNoWindow) {
+  Apply({SqlTrigger("t",
+                    "SELECT p.name FROM process_events p WHERE (SELECT count(*) FROM processes q "
+                    "WHERE q.parent_key = p.process_key) >= 2")});
+  std::vector<v1::CollectionEvent> events;
+  for (const char* key : {"a", "b"}) {
+    events.push_back(trigger::Process("child", key));
+    events.back().mutable_process()->set_parent_key("k1");
+  }
+  events.push_back(trigger::Process("parent", "k1"));
+  Process(events);
+  ASSERT_THAT(sink_.matches, SizeIs(1));
+  EXPECT_EQ(sink_.matches[0].event->process().name(), "parent");
+}
+
+TEST_F(TriggerEngineTest, AWindowMatchesAKeyOnceWithItsEvidence) {
+  v1::Trigger trigger = SqlTrigger(
+      "t",
+      "SELECT parent_key, count(*) AS n FROM process_events WHERE action = 'EXEC' GROUP BY "
+      "parent_key HAVING count(*) > 2");
+  trigger.mutable_condition()->mutable_window()->set_seconds(10);
+  trigger.mutable_condition()->set_key("parent_key");
+  Apply({trigger});
+  std::vector<v1::CollectionEvent> events;
+  for (int i = 0; i < 4; ++i) {
+    events.push_back(trigger::Process("x", "k" + std::to_string(i)));
+    events.back().mutable_process()->set_parent_key(i == 3 ? "other" : "shell");
+    events.back().mutable_origin()->set_sequence(i + 1);
+    events.back().mutable_event_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
+  }
+  Process(events);
+  clock_.Advance(absl::Seconds(1));
+  engine_.Tick();
+  ASSERT_THAT(sink_.matches, SizeIs(1));
+  EXPECT_EQ(sink_.matches[0].key, "shell");
+  EXPECT_EQ(sink_.matches[0].details.at("n"), "3");
+  ASSERT_THAT(sink_.matches[0].evidence, SizeIs(3));
+  EXPECT_EQ(sink_.matches[0].evidence[0].sequence(), 3u);
+  clock_.Advance(absl::Seconds(1));
+  engine_.Tick();
+  EXPECT_EQ(Statistics("t").matched(), 1u) << "it still holds, and is no new match";
+}
+
+TEST_F(TriggerEngineTest, AChangedHashMatchesTheBaselineThatWasSeenFirst) {
+  v1::Trigger trigger;
+  trigger.set_id("t");
+  trigger.mutable_condition()->mutable_hash_mismatch();
+  Apply({trigger});
+  v1::CollectionEvent event = trigger::Process("d");
+  event.mutable_process()->set_executable_path("/usr/bin/d");
+  event.mutable_process()->set_executable_hash("aa");
+  event.mutable_process()->set_hash_algorithm("sha256");
+  Process({event, event});
+  EXPECT_THAT(sink_.matches, IsEmpty());
+  event.mutable_process()->set_executable_hash("bb");
+  Process({event});
+  EXPECT_THAT(sink_.matches, SizeIs(1));
+}
+
+TEST_F(TriggerEngineTest, WhatKeepsExceedingItsBudgetIsSuspendedAndItsNeighbourGoesOn) {
+  Apply({SqlTrigger("bomb",
+                    "EXISTS (SELECT 1 FROM json_each(command_line_json) a, "
+                    "json_each(command_line_json) b, json_each(command_line_json) c WHERE a.value "
+                    "|| b.value || c.value = 'never')"),
+         SqlTrigger("good", "name = 'nc'")});
+  std::vector<v1::CollectionEvent> events;
+  for (int i = 0; i < 20; ++i) {
+    events.push_back(trigger::Process("x"));
+    for (int j = 0; j < 2000; ++j) events.back().mutable_process()->add_command_line("a");
+  }
+  events.push_back(trigger::Process("nc"));
+  Process(events);
+  EXPECT_THAT(sink_.suspended, ElementsAre("bomb"));
+  EXPECT_FALSE(Statistics("bomb").suspended().empty());
+  EXPECT_THAT(sink_.matches, SizeIs(1));
+}
+
+TEST_F(TriggerEngineTest, BadStatementsAreRefusedAndNamed) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"DELETE FROM process_events", "DELETE is not allowed"},
+      {"ATTACH 'x' AS y", "ATTACH is not allowed"},
+      {"PRAGMA user_version", "PRAGMA is not allowed"},
+      {"SELECT 1 FROM process_events; SELECT 2", "only one statement"},
+      {"WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT 1 FROM r, "
+       "process_events",
+       "RECURSIVE is not allowed"},
+      {"length(zeroblob(1000000000)) > 1", "zeroblob() is not allowed"},
+      {"SELECT count(*) FROM process_events", "needs window"},
+      {"SELECT name FROM process_events GROUP BY name HAVING count(*) > 1", "needs window"},
+      {"SELECT count(*) FROM processes q JOIN process_events p ON p.pid = q.pid", "needs window"},
+      {"naem = 'x'", "did you mean name?"},
+      {"name = 'x' AND", "incomplete"},
+  };
+  for (const auto& [sql, what] : kCases) {
+    const auto refusals =
+        engine_.Apply({.triggers = {SqlTrigger("t", sql)}, .lists = {}, .baseline = {}});
+    ASSERT_THAT(refusals, SizeIs(1)) << sql;
+    EXPECT_EQ(refusals[0].problems[0].field(), "condition.sql") << sql;
+    EXPECT_THAT(refusals[0].problems[0].message(), ::testing::HasSubstr(what)) << sql;
+  }
+}
+
+TEST_F(TriggerEngineTest, AGenerationKeepsWhatDidNotChange) {
+  Apply({SqlTrigger("same", "name = 'nc'"), SqlTrigger("other", "name = 'nc'")});
+  Process({trigger::Process("nc")});
+  Apply({SqlTrigger("same", "name = 'nc'"), SqlTrigger("other", "name LIKE 'nc'")});
+  Process({trigger::Process("nc")});
+  EXPECT_EQ(Statistics("same").evaluated(), 2u);
+  EXPECT_EQ(Statistics("same").suppressed().at("duplicate"), 1u);
+  EXPECT_EQ(Statistics("other").evaluated(), 1u);
+  EXPECT_EQ(Statistics("other").accepted(), 1u);
+}
+
+TEST_F(TriggerEngineTest, ABackTestFindsWhatWasMatchedAndHasNoEffect) {
+  Apply({SqlTrigger("t", "name REGEXP '^n[cg]'")});
+  const std::vector<v1::CollectionEvent> events = {trigger::Process("nc"), trigger::Process("sh"),
+                                                   trigger::Process("nginx", "k2")};
+  Process(events);
+  bool is_done = false;
+  const auto response = engine_.BackTest(SqlTrigger("", "name REGEXP '^n[cg]'"),
+                                         [&](std::vector<v1::CollectionEvent>* batch) {
+                                           if (!is_done) *batch = events;
+                                           is_done = true;
+                                           return absl::OkStatus();
+                                         },
+                                         {});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->evaluated(), 3u);
+  EXPECT_EQ(response->matched(), Statistics("t").matched());
+  EXPECT_EQ(Statistics("t").evaluated(), 3u);
+}
+
 }  // namespace
 }  // namespace daemoneye::trigger

@@ -2,7 +2,7 @@
 // them.
 //
 // Threads:    compatible. May be compiled on one thread and then used on another.
-// Ownership:  borrows the live tables, which outlive it.
+// Ownership:  borrows the live tables it is bound to, which outlive it.
 // Cost:       0.1 ms a trigger to compile; evaluation: see trigger_engine.h.
 #pragma once
 
@@ -59,12 +59,16 @@ class TriggerSet {
   // `refusals`.
   static std::unique_ptr<TriggerSet> Compile(
       std::span<const std::shared_ptr<const v1::Trigger>> triggers, const SetOptions& options,
-      LiveTables& live, std::vector<Refusal>* refusals);
+      std::vector<Refusal>* refusals);
+  // Reads, and where its options say so updates, `live` from now on; until then its tables are
+  // empty.
+  void Bind(LiveTables& live);
+
   ~TriggerSet();
   TriggerSet(const TriggerSet&) = delete;
   TriggerSet& operator=(const TriggerSet&) = delete;
 
-  // Evaluates events in order, all that `live` holds following them. Appends to *hits, ordered by
+  // Evaluates events in order, the live tables following each. Appends to *hits, ordered by
   // event and then by trigger: how events are batched never shows.
   void Evaluate(std::span<const v1::CollectionEvent* const> events, absl::Time now,
                 std::vector<Hit>* hits);

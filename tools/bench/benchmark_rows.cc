@@ -96,4 +96,29 @@ void AddBusRows(const Setting& setting, Table& table) {
   }
 }
 
+void AddTriggerRows(const Setting& setting, Table& table) {
+  auto figures = RunBenchmark(setting, "libs/trigger/trigger_benchmark", "BM_");
+  const auto rate = [&](const std::string& name) { return figures.at(name).items_per_second; };
+  const double peer_ns = 1e9 / rate("BM_SqlitePerEvent/100") / 100;
+  for (const int triggers : {1, 10, 100, 1000}) {
+    const double events = rate(fmt::format("BM_Triggers/{}", triggers));
+    table.Add({.name = fmt::format("{} triggers, an event and trigger", triggers),
+               .value = 1e9 / events / triggers,
+               .unit = "ns",
+               .against = "SQLite, one event and one trigger at a time",
+               .reference = peer_ns,
+               .at_least = {},
+               .at_most = triggers >= 100 ? std::optional<double>(0.1) : std::nullopt});
+  }
+  for (const auto& [triggers, target] : {std::pair(100, 250'000.0), std::pair(1000, 120'000.0)}) {
+    table.Add({.name = fmt::format("{} triggers, events a second on one core", triggers),
+               .value = rate(fmt::format("BM_Triggers/{}", triggers)),
+               .unit = "1/s",
+               .against = "the target",
+               .reference = target,
+               .at_least = 1.0,
+               .at_most = {}});
+  }
+}
+
 }  // namespace daemoneye::bench

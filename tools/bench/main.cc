@@ -1,7 +1,8 @@
 // bench: prints what the suite costs, each figure beside a floor or a peer measured in the same
 // run.
 //
-//   tools/bench/run [--quick] [--rows=scan,bus,store,stream,hops,server] [--watch_seconds=60]
+//   tools/bench/run [--quick] [--rows=scan,bus,store,triggers,stream,hops,server]
+//   [--watch_seconds=60]
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,10 +23,11 @@ namespace {
 constexpr size_t kTypedBatch = 256;
 
 int Usage(std::string_view wrong) {
-  fmt::print(stderr,
-             "bench: {} is not known; use --quick, --rows=scan,bus,store,stream,hops,server, "
-             "--watch_seconds=N\n",
-             wrong);
+  fmt::print(
+      stderr,
+      "bench: {} is not known; use --quick, --rows=scan,bus,store,triggers,stream,hops,server, "
+      "--watch_seconds=N\n",
+      wrong);
   return 2;
 }
 
@@ -48,7 +50,7 @@ int main(int argc, char** argv) {
   setting.self = std::filesystem::read_symlink("/proc/self/exe");
   // <bin>/tools/bench/bench
   setting.bin = std::filesystem::path(setting.self).parent_path().parent_path().parent_path();
-  std::string rows = "scan,bus,store,stream,hops,server";
+  std::string rows = "scan,bus,store,triggers,stream,hops,server";
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--quick") {
@@ -69,6 +71,7 @@ int main(int argc, char** argv) {
   if (wants("scan")) AddScanRows(setting, table);
   if (wants("bus")) AddBusRows(setting, table);
   if (wants("store")) AddStoreRows(setting, table);
+  if (wants("triggers")) AddTriggerRows(setting, table);
   if (wants("stream")) AddStreamRows(setting, table);
   if (wants("hops")) AddHopRows(setting, table);
   if (wants("server")) AddServerRows(setting, table);

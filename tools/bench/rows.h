@@ -27,6 +27,8 @@ void AddHopRows(const Setting& setting, Table& table);
 void AddBusRows(const Setting& setting, Table& table);
 // Storing events against SQLite alone.
 void AddStoreRows(const Setting& setting, Table& table);
+// What triggers cost an event, against SQLite asked for each event and trigger.
+void AddTriggerRows(const Setting& setting, Table& table);
 // The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
 void AddServerRows(const Setting& setting, Table& table);
 
