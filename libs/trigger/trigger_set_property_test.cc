@@ -202,7 +202,7 @@ TEST_F(TriggerSetPropertyTest, MatchesAreThoseOfOneStatementOneEventAtATime) {
                                       << events_[expected[i].first]->ShortDebugString();
   }
   // The test would prove little if nothing were batched, indexed or matched.
-  EXPECT_GT(batched_, kTriggers / 4);
+  EXPECT_GT(batched_, kTriggers / 5);
   EXPECT_GT(indexed_, kTriggers / 8);
   EXPECT_GT(expected.size(), 1000u);
 }
