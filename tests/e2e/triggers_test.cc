@@ -184,6 +184,15 @@ TEST_F(TriggersTest, AnExecutableDeletedWhileItRunsFiresOnceWithinASecond) {
   EXPECT_TRUE(alert.completeness().complete()) << alert.completeness().ShortDebugString();
   ExpectSoonAfterItsEvent(alert);
   EXPECT_EQ(CountAfterTwoScans("executable-deleted", pid), 1u);
+  // The event behind it is stored by now, and found by its origin.
+  const v1::Origin& origin = alert.evidence(0);
+  const testing_support::Ended answer = testing_support::RunToEnd(
+      {.argv = {testing_support::kEyectl, "query", "--csv", "--address=" + gateway_->address(),
+                "--param=" + origin.stream_id(), fmt::format("--param=int:{}", origin.sequence()),
+                "SELECT action, file_exists, executable_path FROM process_events WHERE "
+                "origin_stream_id = ?1 AND origin_sequence = ?2"}});
+  EXPECT_EQ(answer.code, 0) << answer.output;
+  EXPECT_THAT(answer.output, HasSubstr("MODIFIED,0," + path));
 }
 
 TEST_F(TriggersTest, AShellUnderAWebServersNameFires) {
