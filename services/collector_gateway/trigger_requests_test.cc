@@ -98,7 +98,8 @@ TEST_F(TriggerRequestsTest, ABackTestFindsWhatWasMatchedLive) {
     pointers.push_back(&event);
     bytes.push_back(event.SerializeAsString());
   }
-  for (size_t i = 0; i < events.size(); ++i) stored.push_back({&events[i], bytes[i]});
+  for (size_t i = 0; i < events.size(); ++i)
+    stored.push_back({events[i].sequence(), &events[i], bytes[i]});
   engine_.Process(pointers);
 
   const auto store =
