@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
 #include <vector>
 
 #include "libs/config/fake_input.h"
@@ -30,14 +29,10 @@ class NoSink final : public trigger::MatchSink {
 };
 
 TEST(DefaultTriggersTest, CompileAndPassTheirTests) {
-  // These wait for the table of hashes, for windows, and for exceptions in tests.
-  const std::set<std::string> not_yet = {"hash-mismatch", "sustained-cpu", "cryptominer",
-                                         "credential-file-access", "account-creation"};
   NoSink sink;
   const trigger::TriggerEngine engine({}, sink, base::Clock::Real());
   const std::vector<v1::Trigger> triggers = DefaultTriggers().value();
   for (const v1::Trigger& trigger : triggers) {
-    if (not_yet.contains(trigger.id())) continue;
     const v1::ValidateTriggerResponse answer = engine.Validate(trigger);
     EXPECT_TRUE(answer.valid()) << trigger.id() << ": " << answer.ShortDebugString();
   }
