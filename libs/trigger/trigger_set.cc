@@ -189,7 +189,7 @@ void TriggerSet::Impl::Evaluate(std::span<const v1::CollectionEvent* const> even
     if (table != nullptr && !table->triggers.empty()) Visit(*table, row, *events[i]);
   }
   RunBatches();
-  std::ranges::stable_sort(placed_, [](const Placed& a, const Placed& b) {
+  std::ranges::sort(placed_, [](const Placed& a, const Placed& b) {
     return std::pair(a.event, a.hit.trigger) < std::pair(b.event, b.hit.trigger);
   });
   for (Placed& placed : placed_) hits->push_back(std::move(placed.hit));
