@@ -23,11 +23,13 @@ EventTraits TraitsOf(const event::Event& event) {
 
 EventBatch::EventBatch(uint64_t first_sequence, std::string frames, std::vector<uint32_t> offsets,
                        std::vector<EventTraits> traits,
-                       std::shared_ptr<const event::EventList> parsed)
+                       std::shared_ptr<const event::EventList> parsed,
+                       std::shared_ptr<ParsedDemand> demand)
     : first_sequence_(first_sequence),
       frames_(std::move(frames)),
       offsets_(std::move(offsets)),
       traits_(std::move(traits)),
+      demand_(std::move(demand)),
       parsed_(std::move(parsed)) {}
 
 size_t EventBatch::byte_size() const {
@@ -52,6 +54,7 @@ std::string_view EventBatch::event_bytes(size_t index) const {
 }
 
 std::shared_ptr<const event::EventList> EventBatch::parsed() const {
+  if (demand_ != nullptr) demand_->fetch_add(1, std::memory_order_relaxed);
   {
     base::MutexLock lock(mu_);
     if (parsed_ != nullptr) return parsed_;

@@ -6,6 +6,7 @@
 // event alone is a StreamEvents message.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -38,10 +39,15 @@ struct FramedEvents {
   std::shared_ptr<event::EventList> parsed;
 };
 
+// How often the parsed forms of a log's batches were asked for: they are kept where somebody reads
+// them. Batches may outlive their log, so they share it.
+using ParsedDemand = std::atomic<uint64_t>;
+
 class EventBatch {
  public:
   EventBatch(uint64_t first_sequence, std::string frames, std::vector<uint32_t> offsets,
-             std::vector<EventTraits> traits, std::shared_ptr<const event::EventList> parsed);
+             std::vector<EventTraits> traits, std::shared_ptr<const event::EventList> parsed,
+             std::shared_ptr<ParsedDemand> demand = nullptr);
 
   uint64_t first_sequence() const { return first_sequence_; }
   uint64_t last_sequence() const { return first_sequence_ + size() - 1; }
@@ -56,8 +62,8 @@ class EventBatch {
   std::string_view event_bytes(size_t index) const;
   const EventTraits& traits(size_t index) const { return traits_[index]; }
 
-  // The parsed events, as many as size(). Kept while the batch is young; parsed again by the first
-  // who asks later, and then not kept. Any thread.
+  // The parsed events, as many as size(). Kept while the batch is young and others of its log are
+  // asked for theirs; else parsed again, and then not kept. Any thread.
   std::shared_ptr<const event::EventList> parsed() const;
   // Gives up the parsed form, to be freed where it holds nobody up. Called by the bus when the
   // batch is no longer young.
@@ -68,6 +74,7 @@ class EventBatch {
   const std::string frames_;
   const std::vector<uint32_t> offsets_;
   const std::vector<EventTraits> traits_;
+  const std::shared_ptr<ParsedDemand> demand_;
   mutable base::Mutex mu_;
   mutable std::shared_ptr<const event::EventList> parsed_ GUARDED_BY(mu_);
 };

@@ -14,7 +14,16 @@ void EventRing::Append(BatchPtr batch, Remains& remains) {
                                  (options_.max_events > 0 && events() > options_.max_events))) {
     EvictOldest(remains);
   }
-  while (young_bytes_ > options_.young_bytes && young_batch_id_ < end_batch_id()) {
+  ReleaseParsed(remains);
+}
+
+void EventRing::ReleaseParsed(Remains& remains) {
+  // What nobody reads is better used for the next events while it is in the cache.
+  const uint64_t times_asked = demand_->load(std::memory_order_relaxed);
+  if (times_asked != times_asked_) asked_until_batch_id_ = end_batch_id() + kUnaskedBatches;
+  times_asked_ = times_asked;
+  const size_t kept_bytes = end_batch_id() < asked_until_batch_id_ ? options_.young_bytes : 0;
+  while (young_bytes_ > kept_bytes && young_batch_id_ < end_batch_id()) {
     const BatchPtr& old = this->batch(young_batch_id_);
     young_bytes_ -= old->frame_bytes();
     remains.parsed.push_back(old->ReleaseParsed());

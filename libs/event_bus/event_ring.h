@@ -23,7 +23,7 @@ struct EventRingOptions {
   size_t max_bytes = 16 << 20;
   // 0: bytes alone decide.
   size_t max_events = 0;
-  // Serialised bytes of the newest batches that keep their parsed form.
+  // Serialised bytes of the newest batches that keep their parsed form, while somebody reads it.
   size_t young_bytes = 512 << 10;
 };
 
@@ -36,7 +36,13 @@ class EventRing {
     absl::InlinedVector<std::shared_ptr<const event::EventList>, 4> parsed;
   };
 
+  // Batches without anybody asking for a parsed form, after which none is kept.
+  static constexpr uint64_t kUnaskedBatches = 256;
+
   explicit EventRing(const EventRingOptions& options) : options_(options) {}
+
+  // What the ring's batches are to be made with.
+  const std::shared_ptr<ParsedDemand>& demand() const { return demand_; }
 
   // Appends a batch that begins at next_sequence(). The newest batch stays, however large.
   void Append(BatchPtr batch, Remains& remains);
@@ -59,11 +65,15 @@ class EventRing {
 
  private:
   void EvictOldest(Remains& remains);
+  void ReleaseParsed(Remains& remains);
 
   const EventRingOptions options_;
+  const std::shared_ptr<ParsedDemand> demand_ = std::make_shared<ParsedDemand>(0);
   std::deque<BatchPtr> batches_;
   uint64_t first_batch_id_ = 0;
   uint64_t young_batch_id_ = 0;  // the oldest that keeps its parsed form
+  uint64_t times_asked_ = 0;     // of demand_, when last looked at
+  uint64_t asked_until_batch_id_ = 0;
   uint64_t next_sequence_ = 1;
   size_t bytes_ = 0;
   size_t young_bytes_ = 0;

@@ -9,7 +9,8 @@
 namespace daemoneye::event_bus {
 namespace {
 
-std::shared_ptr<const EventBatch> Batch(uint64_t first, const std::vector<uint8_t>& actions) {
+std::shared_ptr<const EventBatch> Batch(const EventRing& ring, uint64_t first,
+                                        const std::vector<uint8_t>& actions) {
   std::vector<uint32_t> offsets;
   std::vector<EventTraits> traits;
   std::string frames;
@@ -19,7 +20,8 @@ std::shared_ptr<const EventBatch> Batch(uint64_t first, const std::vector<uint8_
     frames += std::string("\x0A\x09\x09\0\0\0\0\0\0\0\0", 11);
   }
   return std::make_shared<EventBatch>(first, std::move(frames), std::move(offsets),
-                                      std::move(traits), std::make_shared<event::EventList>());
+                                      std::move(traits), std::make_shared<event::EventList>(),
+                                      ring.demand());
 }
 
 TEST(EventRingTest, FindsAndCountsFromEverySide) {
@@ -30,7 +32,7 @@ TEST(EventRingTest, FindsAndCountsFromEverySide) {
   for (int i = 0; i < 300; ++i) {
     std::vector<uint8_t> actions(1 + random() % 9);
     for (uint8_t& action : actions) action = random() % 12;
-    ring.Append(Batch(published.size() + 1, actions), remains);
+    ring.Append(Batch(ring, published.size() + 1, actions), remains);
     published.insert(published.end(), actions.begin(), actions.end());
   }
   ASSERT_GT(ring.oldest_sequence(), 100u);
@@ -64,16 +66,35 @@ TEST(EventRingTest, AnEmptyRingBeginsAtOne) {
 TEST(EventRingTest, OnlyTheYoungKeepTheirParsedForm) {
   EventRing ring({.young_bytes = 25});  // two events of eleven bytes
   EventRing::Remains remains;
-  for (uint64_t i = 1; i <= 5; ++i) ring.Append(Batch(i, {2}), remains);
+  for (uint64_t i = 1; i <= 5; ++i) {
+    ++*ring.demand();
+    ring.Append(Batch(ring, i, {2}), remains);
+  }
   EXPECT_EQ(remains.parsed.size(), 3u);
   EXPECT_EQ(ring.batch(0)->ReleaseParsed(), nullptr);
   EXPECT_NE(ring.batch(3)->ReleaseParsed(), nullptr);
 }
 
+TEST(EventRingTest, NoneKeepsAParsedFormThatNobodyReads) {
+  EventRing ring({.young_bytes = 1 << 20});
+  EventRing::Remains remains;
+  uint64_t next = 1;
+  const auto append = [&] { ring.Append(Batch(ring, next++, {2}), remains); };
+  append();
+  EXPECT_EQ(remains.parsed.size(), 1u);
+  // Somebody reads: from the next on they are kept, until nobody has read for long.
+  EXPECT_NE(ring.batch(0)->parsed(), nullptr);
+  for (uint64_t i = 0; i < EventRing::kUnaskedBatches; ++i) append();
+  EXPECT_EQ(remains.parsed.size(), 1u);
+  EXPECT_NE(ring.batch(1)->ReleaseParsed(), nullptr);
+  append();
+  EXPECT_EQ(remains.parsed.size(), next - 1);
+}
+
 TEST(EventRingTest, EvenAYoungBatchMayFallOut) {
   EventRing ring({.max_events = 2, .young_bytes = 1 << 20});
   EventRing::Remains remains;
-  for (uint64_t i = 1; i <= 9; ++i) ring.Append(Batch(i, {2}), remains);
+  for (uint64_t i = 1; i <= 9; ++i) ring.Append(Batch(ring, i, {2}), remains);
   EXPECT_EQ(remains.batches.size(), 7u);
   EXPECT_EQ(ring.events(), 2u);
   EXPECT_EQ(ring.evicted()[ClassOf({.kind = 1, .action = 2})], 7u);

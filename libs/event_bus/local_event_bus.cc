@@ -66,7 +66,10 @@ LocalEventBus::LocalEventBus(LocalEventBusOptions options, base::Clock& clock)
              .max_events = options_.ring_max_events,
              .young_bytes = options_.young_bytes},
             clock),
-      state_(options_.state_bytes) {}
+      state_(options_.state_bytes) {
+  base::MutexLock lock(core_.mu);
+  demand_ = core_.ring.demand();
+}
 
 LocalEventBus::~LocalEventBus() = default;
 
@@ -121,7 +124,7 @@ size_t LocalEventBus::EnterWhole(FramedEvents& events, const std::vector<std::st
   }
   Append(std::make_shared<EventBatch>(next_sequence_, std::move(events.frames),
                                       std::move(events.offsets), std::move(traits),
-                                      std::move(events.parsed)),
+                                      std::move(events.parsed), demand_),
          aftermath);
   return raw.size();
 }
@@ -182,7 +185,7 @@ size_t LocalEventBus::EnterBatch(size_t first, event::EventList& events, Afterma
     }
   }
   Append(std::make_shared<EventBatch>(next_sequence_, std::move(frames), std::move(offsets),
-                                      std::move(traits), std::move(parsed)),
+                                      std::move(traits), std::move(parsed), demand_),
          aftermath);
   return count;
 }
