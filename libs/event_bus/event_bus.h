@@ -118,6 +118,10 @@ class Subscription {
   // Asks for one on_ready call. False, and no call, when there is something to read already.
   virtual bool Arm() = 0;
 
+  // The same when `positions` of the log or more can be read, or a notice. Takes the place of what
+  // was asked for before; an implementation may never call.
+  virtual bool ArmFor(uint64_t /*positions*/) { return true; }
+
   // Position of the next event to look at.
   virtual uint64_t next_sequence() const = 0;
 

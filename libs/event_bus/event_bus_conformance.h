@@ -341,6 +341,29 @@ TEST_P(EventBusConformance, ArmCallsOnceWhenThereIsSomethingToRead) {
   EXPECT_EQ(calls, 2);
 }
 
+TEST_P(EventBusConformance, ArmForManyCallsWhenSoManyCanBeRead) {
+  auto bus = Make();
+  int calls = 0;
+  SubscribeOptions options;
+  options.on_ready = [&calls] { ++calls; };
+  auto reader = Read(*bus, options);
+  EXPECT_TRUE(reader->ArmFor(3));
+  bus->Publish(Starts(1, 2));
+  EXPECT_EQ(calls, 0);
+  EXPECT_TRUE(reader->ArmFor(3));
+  bus->Publish(Starts(3, 2));
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(reader->ArmFor(3));
+  EXPECT_TRUE(reader->ArmFor(5));
+  EXPECT_FALSE(reader->Arm());
+  EXPECT_EQ(reader->Poll({})->event_count, 4u);
+  // What was asked for last counts.
+  EXPECT_TRUE(reader->ArmFor(100));
+  EXPECT_TRUE(reader->Arm());
+  bus->Publish(Starts(5, 1));
+  EXPECT_EQ(calls, 2);
+}
+
 TEST_P(EventBusConformance, NextWaitsForAnEventAndGivesUpAtItsDeadline) {
   auto bus = Make();
   auto reader = Read(*bus, Filtered("pids: 2"));

@@ -225,7 +225,8 @@ void LocalEventBus::Append(std::shared_ptr<const EventBatch> batch, Aftermath& a
   base::MutexLock lock(core_.mu);
   core_.ring.Append(std::move(batch), aftermath.remains);
   std::erase_if(core_.armed, [&](LocalSubscription* subscription) {
-    if ((subscription->possible() & classes).none()) return false;
+    subscription->AssertLocked();
+    if (!subscription->IsDueLocked(classes)) return false;
     aftermath.wake_ups.push_back(subscription->wake_up());
     return true;
   });

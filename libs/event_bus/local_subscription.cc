@@ -204,19 +204,20 @@ absl::StatusOr<Delivery> LocalSubscription::Next(const DeliveryLimits& limits,
       continue;
     }
     base::MutexLock lock(core_.mu);
-    while (!IsReadableLocked()) {
+    while (!IsReadableLocked(1)) {
       if (!core_.clock.WaitUntil(core_.appended, core_.mu, deadline)) return delivery;
     }
   }
 }
 
-bool LocalSubscription::IsReadableLocked() const {
-  return position_ < core_.ring.next_sequence() || initial_gap_ || !failure_.ok();
+bool LocalSubscription::IsReadableLocked(uint64_t positions) const {
+  return core_.ring.next_sequence() - position_ >= positions || initial_gap_ || !failure_.ok();
 }
 
-bool LocalSubscription::Arm() {
+bool LocalSubscription::ArmFor(uint64_t positions) {
   base::MutexLock lock(core_.mu);
-  if (IsReadableLocked()) return false;
+  if (IsReadableLocked(positions)) return false;
+  wanted_positions_ = positions;
   if (std::find(core_.armed.begin(), core_.armed.end(), this) == core_.armed.end()) {
     core_.armed.push_back(this);
   }

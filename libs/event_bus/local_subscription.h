@@ -28,22 +28,25 @@ class LocalSubscription final : public Subscription {
 
   absl::StatusOr<Delivery> Poll(const DeliveryLimits& limits) override;
   absl::StatusOr<Delivery> Next(const DeliveryLimits& limits, base::Monotonic deadline) override;
-  bool Arm() override;
+  bool Arm() override { return ArmFor(1); }
+  bool ArmFor(uint64_t positions) override;
   uint64_t next_sequence() const override;
   SubscriberStatistics statistics() const override;
 
   SubscriberStatistics StatisticsLocked() const REQUIRES(core_.mu);
   // Tells Clang's analysis that the bus's lock, which the caller holds, is this one's too.
   void AssertLocked() const ASSERT_EXCLUSIVE_LOCK(core_.mu) {}
-  // Classes that are worth a wake-up, and the wake-up.
-  const ClassMask& possible() const { return selector_.possible(); }
+  // Whether events of these classes, just appended, are worth the wake-up that was asked for.
+  bool IsDueLocked(const ClassMask& appended) const REQUIRES(core_.mu) {
+    return (selector_.possible() & appended).any() && IsReadableLocked(wanted_positions_);
+  }
   const std::shared_ptr<WakeUp>& wake_up() const { return wake_up_; }
 
  private:
   LocalSubscription(BusCore& core, EventSelector selector, SubscribeOptions options);
 
   void BeginLocked(std::optional<uint64_t> from_sequence) REQUIRES(core_.mu);
-  bool IsReadableLocked() const REQUIRES(core_.mu);
+  bool IsReadableLocked(uint64_t positions) const REQUIRES(core_.mu);
   // Moves a cursor that the ring left behind to the oldest event.
   absl::Status CatchUpLocked(std::optional<MissedRange>& missed) REQUIRES(core_.mu);
   void TakeBatchesLocked() REQUIRES(core_.mu);
@@ -62,6 +65,7 @@ class LocalSubscription final : public Subscription {
   uint64_t position_ GUARDED_BY(core_.mu) = 1;
   uint64_t batch_id_ GUARDED_BY(core_.mu) = 0;
   bool is_registered_ GUARDED_BY(core_.mu) = false;
+  uint64_t wanted_positions_ GUARDED_BY(core_.mu) = 1;  // of the last Arm
   std::optional<MissedRange> initial_gap_ GUARDED_BY(core_.mu);
   absl::Status failure_ GUARDED_BY(core_.mu);
   uint64_t first_sequence_ GUARDED_BY(core_.mu) = 1;

@@ -33,6 +33,19 @@ std::string HeartbeatControl(uint64_t position) {
   return event.SerializeAsString();
 }
 
+// Fewer are not worth a wake-up of their own, however small a client wants its messages.
+constexpr uint64_t kMinGathered = 64;
+
+// Positions of the log that fill a message within `limits`, when `looked_at` of them gave this.
+uint64_t PositionsOfAMessage(const DeliveryLimits& limits, uint64_t looked_at,
+                             const Delivery& delivery) {
+  if (delivery.event_count == 0) return std::numeric_limits<uint64_t>::max();
+  const double messages =
+      std::max(static_cast<double>(delivery.event_count) / static_cast<double>(limits.max_events),
+               static_cast<double>(delivery.byte_count) / static_cast<double>(limits.max_bytes));
+  return std::max(kMinGathered, static_cast<uint64_t>(static_cast<double>(looked_at) / messages));
+}
+
 // Leaves out what lies behind `end_position`. (Not a filter's range: that would parse every event.)
 void CutAt(uint64_t end_position, Delivery& delivery) {
   while (!delivery.spans.empty()) {
@@ -170,13 +183,18 @@ bool StreamCore::StepLocked(base::Monotonic now) {
     FinishLocked(absl::OkStatus());
     return false;
   }
-  if (now < poll_at_ && !is_draining_) return false;
+  if (IsPacedLocked(now)) return false;
   return PollLocked(now) || IdleLocked(now);
+}
+
+bool StreamCore::IsPacedLocked(base::Monotonic now) {
+  return now < poll_at_ && !is_draining_ && subscription_->ArmFor(full_positions_);
 }
 
 bool StreamCore::PollLocked(base::Monotonic now) {
   const uint64_t before = subscription_->next_sequence();
-  absl::StatusOr<Delivery> delivery = subscription_->Poll(PollLimitsLocked());
+  const DeliveryLimits limits = PollLimitsLocked();
+  absl::StatusOr<Delivery> delivery = subscription_->Poll(limits);
   if (!delivery.ok()) {
     FinishLocked(delivery.status());
     return false;
@@ -186,6 +204,7 @@ bool StreamCore::PollLocked(base::Monotonic now) {
   pacer_.Record(looked_at, now);
   // A burst in progress never waits.
   poll_at_ = delivery->caught_up ? now + pacer_.Interval() : now;
+  full_positions_ = PositionsOfAMessage(limits, looked_at, *delivery);
   if (end_position_.has_value()) CutAt(*end_position_, *delivery);
   if (delivery->missed.has_value()) controls_.push_back(MissedControl(*delivery->missed));
   if (delivery->caught_up && !delivery->spans.empty()) ObserveLocked(delivery->spans.back());
@@ -201,7 +220,7 @@ bool StreamCore::IdleLocked(base::Monotonic now) {
     controls_.push_back(HeartbeatControl(subscription_->next_sequence() - 1));
     return true;
   }
-  if (now < poll_at_ && !is_draining_) return false;
+  if (IsPacedLocked(now)) return false;
   if (!subscription_->Arm()) return true;
   if (is_draining_) FinishLocked(ShuttingDown());
   return false;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -85,6 +86,8 @@ class StreamCore final : public rpc::StreamHandler,
   bool PollLocked(base::Monotonic now) REQUIRES(mu_);
   // Nothing is left to send: a heartbeat if one is due, or waiting for what comes.
   bool IdleLocked(base::Monotonic now) REQUIRES(mu_);
+  // Whether there is time to gather events: the interval is not over, and they fill no message yet.
+  bool IsPacedLocked(base::Monotonic now) REQUIRES(mu_);
   bool HasPendingLocked() const REQUIRES(mu_);
   bool IsAtEndLocked() const REQUIRES(mu_);
   void WriteLocked(base::Monotonic now) REQUIRES(mu_);
@@ -115,7 +118,9 @@ class StreamCore final : public rpc::StreamHandler,
   bool is_draining_ GUARDED_BY(mu_) = false;
   base::Monotonic write_started_ GUARDED_BY(mu_);
   base::Monotonic heartbeat_at_ GUARDED_BY(mu_) = StreamLoop::kNever;
-  base::Monotonic poll_at_ GUARDED_BY(mu_);  // not before
+  base::Monotonic poll_at_ GUARDED_BY(mu_);  // not before, unless a full message can be had
+  // Positions of the log that fill a message, as far as the last ones tell.
+  uint64_t full_positions_ GUARDED_BY(mu_) = std::numeric_limits<uint64_t>::max();
   Pacer pacer_ GUARDED_BY(mu_);
   uint64_t events_sent_ GUARDED_BY(mu_) = 0;
   uint64_t announced_version_ GUARDED_BY(mu_) = 0;

@@ -346,6 +346,41 @@ TEST_F(StreamCoreTest, FirstWriteAfterSilenceIsAtOnceAndTheNextIsPaced) {
   EXPECT_THAT(Names(stream->Next()), ElementsAre("2", "3"));
 }
 
+TEST_F(StreamCoreTest, AFullMessageDoesNotWaitForItsInterval) {
+  const auto stream = Open(Live());
+  stream->Next();
+  clock_.Advance(absl::Seconds(1));
+  Publish(1);
+  EXPECT_THAT(Names(stream->Next()), ElementsAre("1"));
+  // No time passes: what fills a message is written, what does not is gathered.
+  Publish(255);
+  EXPECT_THAT(stream->Now(), IsEmpty());
+  Publish(1);
+  EXPECT_THAT(stream->Next(), SizeIs(256));
+  Publish(600);
+  EXPECT_THAT(stream->Next(), SizeIs(256));
+  EXPECT_THAT(stream->Next(), SizeIs(256));
+  EXPECT_THAT(stream->Now(), SizeIs(88));
+}
+
+TEST_F(StreamCoreTest, WhatAFilterLeavesOutDoesNotFillAMessage) {
+  v1::StreamEventsRequest request = Live();
+  request.mutable_filter()->add_actions("STOP");
+  const auto stream = Open(request);
+  stream->Next();
+  clock_.Advance(absl::Seconds(1));
+  Publish(9);
+  backend_->PublishProcesses(v1::PROCESS_ACTION_STOP, 1, 1);
+  EXPECT_THAT(Names(stream->Next()), ElementsAre("10"));
+  // One of ten passed, so ten messages' worth of the log is waited for.
+  Publish(2000);
+  backend_->PublishProcesses(v1::PROCESS_ACTION_STOP, 2, 1);
+  EXPECT_THAT(stream->Now(), IsEmpty());
+  Publish(600);
+  backend_->PublishProcesses(v1::PROCESS_ACTION_STOP, 3, 1);
+  EXPECT_THAT(stream->Next(), SizeIs(2));
+}
+
 TEST_F(StreamCoreTest, BurstInProgressNeverWaits) {
   const auto stream = Open(Live());
   stream->Next();
