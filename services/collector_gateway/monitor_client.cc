@@ -64,17 +64,23 @@ bool ByteStream::Await(absl::Time deadline, bool* ok) {
 absl::StatusOr<std::optional<grpc::ByteBuffer>> ByteStream::Read(absl::Duration timeout) {
   if (!is_open_) return absl::FailedPreconditionError("the stream has ended");
   const absl::Time deadline = absl::Now() + timeout;
-  grpc::ByteBuffer message;
   bool ok = false;
-  call_->Read(&message, kTag);
+  if (!is_reading_) call_->Read(&next_, kTag);
+  is_reading_ = true;
   if (!Await(deadline, &ok)) {
     is_open_ = false;
     context_.TryCancel();
-    Await(absl::InfiniteFuture(), &ok);  // the read writes to `message` until it ends
+    Await(absl::InfiniteFuture(), &ok);  // the read writes to next_ until it ends
     return absl::DeadlineExceededError("nothing received for " + absl::FormatDuration(timeout) +
                                        ": the connection is taken for dead");
   }
-  if (ok) return message;
+  if (ok) {
+    grpc::ByteBuffer message;
+    message.Swap(&next_);
+    // The next one arrives while the caller works on this one.
+    call_->Read(&next_, kTag);
+    return message;
+  }
   is_open_ = false;
   grpc::Status status;
   call_->Finish(&status, kTag);

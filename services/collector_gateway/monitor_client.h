@@ -22,7 +22,7 @@
 
 namespace daemoneye::gateway {
 
-// A server stream, message by message as bytes.
+// A server stream, message by message as bytes; reads one message ahead.
 class ByteStream {
  public:
   // Starts `method` with one request. `stop` cancels it, and makes a Read under way return
@@ -46,6 +46,8 @@ class ByteStream {
   grpc::CompletionQueue queue_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
   bool is_open_ = true;
+  bool is_reading_ = false;
+  grpc::ByteBuffer next_;  // of the read under way
   std::stop_callback<std::function<void()>> cancel_;
 };
 
