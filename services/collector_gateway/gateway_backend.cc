@@ -1,5 +1,6 @@
 #include "services/collector_gateway/gateway_backend.h"
 
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -137,23 +138,56 @@ void GatewayBackend::OnLinkChange(const MonitorLink& link) {
     if (is_new_state) last = {changed.state, changed.last_error, false};
   }
   if (is_new_state) options_.on_link_change(changed);
+  // A link that comes and goes without anything to tell, which most changes are, costs no more than
+  // this, however many links there are.
+  if (!TakeContribution(changed, link.id())) return;
+  TellCapabilities(
+      fmt::format("{} is {}", changed.name(), v1::MonitorState_Name(changed.state).substr(14)));
+}
+
+bool GatewayBackend::TakeContribution(const MonitorLink::Status& link, int id) {
+  std::optional<Contribution> now;
+  if (link.state == v1::MONITOR_STATE_STREAMING) {
+    now.emplace();
+    now->caps.assign(link.monitor.granted_caps().begin(), link.monitor.granted_caps().end());
+    for (const v1::Source& source : link.monitor.sources()) now->sources.push_back(source.name());
+  }
+  const uint64_t origin_changes = registry_.changes();
+  MutexLock lock(mu_);
+  const auto before = contributions_.find(id);
+  const bool is_known = before != contributions_.end();
+  const bool is_same = now.has_value() ? is_known && before->second == *now : !is_known;
+  if (is_same && origin_changes == told_origin_changes_) return false;
+  if (now.has_value()) {
+    contributions_[id] = *std::move(now);
+  } else {
+    contributions_.erase(id);
+  }
+  return true;
+}
+
+void GatewayBackend::TellCapabilities(const std::string& reason) {
+  std::set<int> there_are;
+  for (const auto& link : links_.links()) there_are.insert(link->id());
   v1::CapabilitiesChanged change;
-  for (const v1::SourceCap cap : Union(links_.statuses())) change.add_caps(cap);
-  for (const MonitorLink::Status& status : links_.statuses()) {
-    if (status.state != v1::MONITOR_STATE_STREAMING) continue;
-    for (const v1::Source& source : status.monitor.sources()) change.add_sources(source.name());
-  }
-  for (const v1::Publisher& publisher : registry_.Publishers()) {
-    change.add_origins(publisher.stream_id());
-  }
-  const std::string told = change.SerializeAsString();
+  OriginRegistry::Streams origins = registry_.streams();
+  for (std::string& id : origins.ids) change.add_origins(std::move(id));
   {
     MutexLock lock(mu_);
+    told_origin_changes_ = origins.changes;
+    // Links of a name that resolves to others now.
+    std::erase_if(contributions_, [&](const auto& c) { return !there_are.contains(c.first); });
+    std::set<int> caps;
+    for (const auto& [id, contribution] : contributions_) {
+      caps.insert(contribution.caps.begin(), contribution.caps.end());
+      for (const std::string& source : contribution.sources) change.add_sources(source);
+    }
+    for (const int cap : caps) change.add_caps(static_cast<v1::SourceCap>(cap));
+    std::string told = change.SerializeAsString();
     if (told == last_told_) return;
-    last_told_ = told;
+    last_told_ = std::move(told);
   }
-  change.set_reason(
-      fmt::format("{} is {}", changed.name(), v1::MonitorState_Name(changed.state).substr(14)));
+  change.set_reason(reason);
   announcements_.CapabilitiesChanged(change);
 }
 

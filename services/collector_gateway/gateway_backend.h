@@ -64,7 +64,18 @@ class GatewayBackend final : public monitor::MonitorBackend {
                        v1::TaskSummary& summary) override;
 
  private:
+  // What a link that streams adds to what the gateway can do.
+  struct Contribution {
+    std::vector<int> caps;
+    std::vector<std::string> sources;
+    bool operator==(const Contribution&) const = default;
+  };
+
   void OnLinkChange(const MonitorLink& link);
+  // True when that changed what the gateway can do.
+  bool TakeContribution(const MonitorLink::Status& link, int id);
+  // Says what all links together can do, where that is news.
+  void TellCapabilities(const std::string& reason);
 
   event_bus::EventBus& bus_;
   const bool has_monitors_;
@@ -81,6 +92,8 @@ class GatewayBackend final : public monitor::MonitorBackend {
     bool was_reached = false;  // since then
   };
   std::map<int, Told> told_ GUARDED_BY(mu_);
+  std::map<int, Contribution> contributions_ GUARDED_BY(mu_);  // by link
+  uint64_t told_origin_changes_ GUARDED_BY(mu_) = 0;
   LinkSet links_;  // last: its threads use all of the above
 };
 

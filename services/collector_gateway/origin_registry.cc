@@ -13,6 +13,7 @@ bool OriginRegistry::Claim(int link, const v1::Publisher& publisher) {
     const auto found = claims_.find(publisher.stream_id());
     if (found != claims_.end() && found->second.link != link) return false;
     if (found == claims_.end() && claims_.size() >= kMaxPublishers) return false;
+    changes_ += found == claims_.end() ? 1 : 0;
     claims_[publisher.stream_id()] = {link, std::make_shared<const v1::Publisher>(publisher)};
   }
   on_claim_(publisher);
@@ -21,7 +22,8 @@ bool OriginRegistry::Claim(int link, const v1::Publisher& publisher) {
 
 void OriginRegistry::Release(int link) {
   MutexLock lock(mu_);
-  absl::erase_if(claims_, [link](const auto& entry) { return entry.second.link == link; });
+  changes_ +=
+      absl::erase_if(claims_, [link](const auto& entry) { return entry.second.link == link; });
 }
 
 std::optional<int> OriginRegistry::Holder(const std::string& stream_id) const {
@@ -37,6 +39,22 @@ std::shared_ptr<const v1::Publisher> OriginRegistry::Find(int link,
   const auto found = claims_.find(stream_id);
   if (found == claims_.end() || found->second.link != link) return nullptr;
   return found->second.publisher;
+}
+
+OriginRegistry::Streams OriginRegistry::streams() const {
+  Streams streams;
+  {
+    MutexLock lock(mu_);
+    streams.changes = changes_;
+    for (const auto& [stream_id, claimed] : claims_) streams.ids.push_back(stream_id);
+  }
+  std::sort(streams.ids.begin(), streams.ids.end());
+  return streams;
+}
+
+uint64_t OriginRegistry::changes() const {
+  MutexLock lock(mu_);
+  return changes_;
 }
 
 std::vector<v1::Publisher> OriginRegistry::Publishers() const {

@@ -46,6 +46,14 @@ class OriginRegistry {
   // All publishers there are now, by stream id.
   std::vector<v1::Publisher> Publishers() const;
 
+  // Their stream ids, in order, and how often these have changed.
+  struct Streams {
+    std::vector<std::string> ids;
+    uint64_t changes = 0;
+  };
+  Streams streams() const;
+  uint64_t changes() const;
+
  private:
   struct Claimed {
     int link;
@@ -55,6 +63,7 @@ class OriginRegistry {
   const std::function<void(const v1::Publisher&)> on_claim_;
   mutable base::Mutex mu_;
   absl::flat_hash_map<std::string, Claimed> claims_ GUARDED_BY(mu_);
+  uint64_t changes_ GUARDED_BY(mu_) = 0;  // of its keys
 };
 
 }  // namespace daemoneye::gateway
