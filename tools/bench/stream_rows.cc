@@ -72,7 +72,9 @@ void AddHopRows(const Setting& setting, Table& table) {
     const ChildProcess gateway(
         {setting.bin + "/services/collector_gateway/collector_gateway",
          "--listen=unix://" + gateway_path, "--monitors=unix://" + ring_path,
-         "--metrics_address=", "--ring_bytes=256MiB", "--ring_events=1000000"},
+         "--metrics_address=", "--ring_bytes=256MiB", "--ring_events=1000000",
+         // The stream alone: no store, no triggers.
+         "--data_dir=", "--default_triggers=false"},
         directory.File("gateway.log"));
     AwaitSocket(gateway_path, absl::Seconds(30));
     // The gateway reads everything that the monitor holds as soon as it is there; the client waits
