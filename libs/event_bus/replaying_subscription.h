@@ -27,9 +27,7 @@ class ReplayingSubscription final : public Subscription {
   absl::StatusOr<Delivery> Poll(const DeliveryLimits& limits) override;
   absl::StatusOr<Delivery> Next(const DeliveryLimits& limits, base::Monotonic deadline) override;
   bool Arm() override { return ArmFor(1); }
-  bool ArmFor(uint64_t positions) override {
-    return live_ != nullptr && live_->ArmFor(positions);
-  }
+  bool ArmFor(uint64_t positions) override { return live_ != nullptr && live_->ArmFor(positions); }
   uint64_t next_sequence() const override {
     return live_ != nullptr ? live_->next_sequence() : position_;
   }
