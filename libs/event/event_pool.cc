@@ -67,6 +67,11 @@ void EventListParser::DropLast() {
   if (idle_.size() > kExpectedEvents) Rest();
 }
 
+std::shared_ptr<EventList> EventListParser::Finish() {
+  list();
+  return std::move(list_);
+}
+
 EventList& EventListParser::list() {
   if (list_ == nullptr) list_ = pool_.NewList(kExpectedEvents);
   return *list_;

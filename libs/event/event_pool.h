@@ -65,8 +65,8 @@ class EventListParser {
   void DropLast();
   size_t size() const { return list_ == nullptr ? 0 : list_->size(); }
 
-  // The events appended, at least one; the parser begins anew.
-  std::shared_ptr<EventList> Finish() { return std::move(list_); }
+  // The events appended; the parser begins anew.
+  std::shared_ptr<EventList> Finish();
   // Leaves nothing idle with this parser: before it waits.
   void Rest() { pool_.GiveBack(std::exchange(idle_, {})); }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libs/event/event_pool.h"
+#include "libs/event/parse_again.h"
 
 namespace daemoneye::event {
 namespace {
@@ -74,6 +75,24 @@ void BM_UsedEvents(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kEvents);
 }
 BENCHMARK(BM_UsedEvents);
+
+// Copies into events that each hold an earlier one, as a table of current state does.
+template <void (*copy)(const Event&, Event&)>
+void CopyOver(benchmark::State& state) {
+  Event event;
+  event.ParseFromString(TypicalEvent());
+  std::vector<Event> rows(kEvents, event);
+  for (auto _ : state) {
+    for (Event& row : rows) copy(event, row);
+    benchmark::DoNotOptimize(rows.data());
+  }
+  state.SetItemsProcessed(state.iterations() * kEvents);
+}
+void Assign(const Event& from, Event& event) { event = from; }
+void BM_Assign(benchmark::State& state) { CopyOver<Assign>(state); }
+BENCHMARK(BM_Assign);
+void BM_CopyAgain(benchmark::State& state) { CopyOver<CopyAgain>(state); }
+BENCHMARK(BM_CopyAgain);
 
 }  // namespace
 }  // namespace daemoneye::event

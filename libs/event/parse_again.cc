@@ -79,24 +79,27 @@ void PutBack(std::unique_ptr<Sub> sub, void (Event::*set)(Sub*), Event& event) {
   if (sub != nullptr) (event.*set)(sub.release());
 }
 
-}  // namespace
+// The submessages that are about to be filled again. Of the payloads those of which there are many.
+struct Kept {
+  bool origin = false;
+  bool event_time = false;
+  bool observed_time = false;
+  bool correlation = false;
+  bool process = false;
+  bool network = false;
+};
 
-bool ParseAgain(std::string_view bytes, Event& event) {
-  const FieldSet wanted = SubmessagesOf(bytes);
-  const auto has = [wanted](int field) { return (wanted >> field & 1) != 0; };
-  auto origin =
-      Take(has(Event::kOriginFieldNumber), event.has_origin(), &Event::release_origin, event);
-  auto event_time = Take(has(Event::kEventTimeFieldNumber), event.has_event_time(),
-                         &Event::release_event_time, event);
-  auto observed_time = Take(has(Event::kObservedTimeFieldNumber), event.has_observed_time(),
-                            &Event::release_observed_time, event);
-  auto correlation = Take(has(Event::kCorrelationFieldNumber), event.has_correlation(),
-                          &Event::release_correlation, event);
-  // Of the payloads those of which there are many.
-  auto process =
-      Take(has(Event::kProcessFieldNumber), event.has_process(), &Event::release_process, event);
-  auto network =
-      Take(has(Event::kNetworkFieldNumber), event.has_network(), &Event::release_network, event);
+// Empties `event` but for `kept`, which stay where they are there, empty as well.
+void ClearBut(const Kept& kept, Event& event) {
+  auto origin = Take(kept.origin, event.has_origin(), &Event::release_origin, event);
+  auto event_time =
+      Take(kept.event_time, event.has_event_time(), &Event::release_event_time, event);
+  auto observed_time =
+      Take(kept.observed_time, event.has_observed_time(), &Event::release_observed_time, event);
+  auto correlation =
+      Take(kept.correlation, event.has_correlation(), &Event::release_correlation, event);
+  auto process = Take(kept.process, event.has_process(), &Event::release_process, event);
+  auto network = Take(kept.network, event.has_network(), &Event::release_network, event);
   event.Clear();
   PutBack(std::move(origin), &Event::set_allocated_origin, event);
   PutBack(std::move(event_time), &Event::set_allocated_event_time, event);
@@ -104,8 +107,34 @@ bool ParseAgain(std::string_view bytes, Event& event) {
   PutBack(std::move(correlation), &Event::set_allocated_correlation, event);
   PutBack(std::move(process), &Event::set_allocated_process, event);
   PutBack(std::move(network), &Event::set_allocated_network, event);
+}
+
+}  // namespace
+
+bool ParseAgain(std::string_view bytes, Event& event) {
+  const FieldSet fields = SubmessagesOf(bytes);
+  const auto has = [fields](int field) { return (fields >> field & 1) != 0; };
+  ClearBut({.origin = has(Event::kOriginFieldNumber),
+            .event_time = has(Event::kEventTimeFieldNumber),
+            .observed_time = has(Event::kObservedTimeFieldNumber),
+            .correlation = has(Event::kCorrelationFieldNumber),
+            .process = has(Event::kProcessFieldNumber),
+            .network = has(Event::kNetworkFieldNumber)},
+           event);
   // Merged into what is empty: as if parsed.
   return event.ParseFrom<Event::kMerge>(google::protobuf::StringPiece(bytes.data(), bytes.size()));
+}
+
+void CopyAgain(const Event& from, Event& event) {
+  if (&from == &event) return;
+  ClearBut({.origin = from.has_origin(),
+            .event_time = from.has_event_time(),
+            .observed_time = from.has_observed_time(),
+            .correlation = from.has_correlation(),
+            .process = from.has_process(),
+            .network = from.has_network()},
+           event);
+  event.MergeFrom(from);
 }
 
 }  // namespace daemoneye::event

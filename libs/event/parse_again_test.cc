@@ -56,6 +56,20 @@ TEST(ParseAgainTest, AgreesWithParsingAboutBytesThatWereChanged) {
   EXPECT_GT(refused, 1000);
 }
 
+TEST(ParseAgainTest, ACopyIntoAUsedEventIsACopy) {
+  std::mt19937_64 random(9);
+  Event used;
+  for (int i = 0; i < 2000; ++i) {
+    const auto kind = static_cast<v1::EventKind>(1 + i / 10 % 6);
+    const Event event = RandomEvent(random, {.kind = kind, .field_probability = 0.7});
+    CopyAgain(event, used);
+    ASSERT_EQ(BytesOf(event), BytesOf(used)) << used.DebugString();
+  }
+  const std::string before = BytesOf(used);
+  CopyAgain(used, used);
+  EXPECT_EQ(BytesOf(used), before);
+}
+
 TEST(ParseAgainTest, KeepsWhatTheBytesBringAgain) {
   Event event;
   event.mutable_origin()->set_host("a-host-whose-name-is-long.example.org");
