@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include "libs/event/parse_again.h"
 #include "libs/sql/event_tables.h"
 
 namespace daemoneye::sql {
@@ -153,7 +154,7 @@ void ProcessTable::Apply(const v1::CollectionEvent& event, int64_t now_ns) {
   const bool is_end = event.process().action() == v1::PROCESS_ACTION_STOP;
   // What comes after the end is late: the end stands.
   if (is_new || (!is_end && row.end_ns == kLiving)) {
-    row.event = event;
+    event::CopyAgain(event, row.event);
     Charge(row);
     Index(slot);
   }
@@ -195,6 +196,8 @@ void ProcessTable::Charge(Row& row) {
   size_t bytes = kRowBytes + process.executable_path().size() + process.cgroup_path().size() +
                  process.working_directory().size() + process.parent_executable_path().size();
   for (const std::string& argument : process.command_line()) bytes += argument.size() + 32;
+  // A row keeps the room of what it held before.
+  bytes = std::max(bytes, row.bytes);
   bytes_ += bytes - row.bytes;
   row.bytes = bytes;
 }
