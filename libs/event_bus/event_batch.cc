@@ -24,12 +24,12 @@ EventTraits TraitsOf(const event::Event& event) {
 EventBatch::EventBatch(uint64_t first_sequence, std::string frames, std::vector<uint32_t> offsets,
                        std::vector<EventTraits> traits,
                        std::shared_ptr<const event::EventList> parsed,
-                       std::shared_ptr<ParsedDemand> demand)
+                       std::shared_ptr<ParsedForms> forms)
     : first_sequence_(first_sequence),
       frames_(std::move(frames)),
       offsets_(std::move(offsets)),
       traits_(std::move(traits)),
-      demand_(std::move(demand)),
+      forms_(std::move(forms)),
       parsed_(std::move(parsed)) {}
 
 size_t EventBatch::byte_size() const {
@@ -54,20 +54,24 @@ std::string_view EventBatch::event_bytes(size_t index) const {
 }
 
 std::shared_ptr<const event::EventList> EventBatch::parsed() const {
-  if (demand_ != nullptr) demand_->fetch_add(1, std::memory_order_relaxed);
+  if (forms_ != nullptr) forms_->times_asked.fetch_add(1, std::memory_order_relaxed);
   {
     base::MutexLock lock(mu_);
     if (parsed_ != nullptr) return parsed_;
   }
-  auto events = std::make_shared<event::EventList>(size());
+  if (forms_ != nullptr) return ParseAll(forms_->pool);
+  event::EventPool no_pool;
+  return ParseAll(no_pool);
+}
+
+std::shared_ptr<const event::EventList> EventBatch::ParseAll(event::EventPool& pool) const {
+  event::EventListParser parser(pool);
   for (size_t i = 0; i < size(); ++i) {
-    const std::string_view bytes = event_bytes(i);
     // What was published did parse; an event that does not stays empty and passes no filter.
-    if (!(*events)[i].ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-      (*events)[i].Clear();
-    }
+    if (!parser.Append(event_bytes(i))) parser.Append(event::Event());
   }
-  return events;
+  parser.Rest();
+  return parser.Finish();
 }
 
 std::shared_ptr<const event::EventList> EventBatch::ReleaseParsed() const {

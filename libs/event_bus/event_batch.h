@@ -16,6 +16,7 @@
 
 #include "libs/base/mutex.h"
 #include "libs/event/event.h"
+#include "libs/event/event_pool.h"
 
 namespace daemoneye::event_bus {
 
@@ -39,15 +40,19 @@ struct FramedEvents {
   std::shared_ptr<event::EventList> parsed;
 };
 
-// How often the parsed forms of a log's batches were asked for: they are kept where somebody reads
-// them. Batches may outlive their log, so they share it.
-using ParsedDemand = std::atomic<uint64_t>;
+// What the batches of a log, which may outlive it, share about their parsed forms.
+struct ParsedForms {
+  // How often one was asked for: they are kept where somebody reads them.
+  std::atomic<uint64_t> times_asked = 0;
+  // For those that are parsed again.
+  event::EventPool pool;
+};
 
 class EventBatch {
  public:
   EventBatch(uint64_t first_sequence, std::string frames, std::vector<uint32_t> offsets,
              std::vector<EventTraits> traits, std::shared_ptr<const event::EventList> parsed,
-             std::shared_ptr<ParsedDemand> demand = nullptr);
+             std::shared_ptr<ParsedForms> forms = nullptr);
 
   uint64_t first_sequence() const { return first_sequence_; }
   uint64_t last_sequence() const { return first_sequence_ + size() - 1; }
@@ -70,11 +75,13 @@ class EventBatch {
   std::shared_ptr<const event::EventList> ReleaseParsed() const;
 
  private:
+  std::shared_ptr<const event::EventList> ParseAll(event::EventPool& pool) const;
+
   const uint64_t first_sequence_;
   const std::string frames_;
   const std::vector<uint32_t> offsets_;
   const std::vector<EventTraits> traits_;
-  const std::shared_ptr<ParsedDemand> demand_;
+  const std::shared_ptr<ParsedForms> forms_;
   mutable base::Mutex mu_;
   mutable std::shared_ptr<const event::EventList> parsed_ GUARDED_BY(mu_);
 };

@@ -19,7 +19,7 @@ void EventRing::Append(BatchPtr batch, Remains& remains) {
 
 void EventRing::ReleaseParsed(Remains& remains) {
   // What nobody reads is better used for the next events while it is in the cache.
-  const uint64_t times_asked = demand_->load(std::memory_order_relaxed);
+  const uint64_t times_asked = forms_->times_asked.load(std::memory_order_relaxed);
   if (times_asked != times_asked_) asked_until_batch_id_ = end_batch_id() + kUnaskedBatches;
   times_asked_ = times_asked;
   const size_t kept_bytes = end_batch_id() < asked_until_batch_id_ ? options_.young_bytes : 0;

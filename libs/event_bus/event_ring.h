@@ -42,7 +42,7 @@ class EventRing {
   explicit EventRing(const EventRingOptions& options) : options_(options) {}
 
   // What the ring's batches are to be made with.
-  const std::shared_ptr<ParsedDemand>& demand() const { return demand_; }
+  const std::shared_ptr<ParsedForms>& forms() const { return forms_; }
 
   // Appends a batch that begins at next_sequence(). The newest batch stays, however large.
   void Append(BatchPtr batch, Remains& remains);
@@ -68,11 +68,11 @@ class EventRing {
   void ReleaseParsed(Remains& remains);
 
   const EventRingOptions options_;
-  const std::shared_ptr<ParsedDemand> demand_ = std::make_shared<ParsedDemand>(0);
+  const std::shared_ptr<ParsedForms> forms_ = std::make_shared<ParsedForms>();
   std::deque<BatchPtr> batches_;
   uint64_t first_batch_id_ = 0;
   uint64_t young_batch_id_ = 0;  // the oldest that keeps its parsed form
-  uint64_t times_asked_ = 0;     // of demand_, when last looked at
+  uint64_t times_asked_ = 0;     // of forms_, when last looked at
   uint64_t asked_until_batch_id_ = 0;
   uint64_t next_sequence_ = 1;
   size_t bytes_ = 0;

@@ -21,7 +21,7 @@ std::shared_ptr<const EventBatch> Batch(const EventRing& ring, uint64_t first,
   }
   return std::make_shared<EventBatch>(first, std::move(frames), std::move(offsets),
                                       std::move(traits), std::make_shared<event::EventList>(),
-                                      ring.demand());
+                                      ring.forms());
 }
 
 TEST(EventRingTest, FindsAndCountsFromEverySide) {
@@ -67,7 +67,7 @@ TEST(EventRingTest, OnlyTheYoungKeepTheirParsedForm) {
   EventRing ring({.young_bytes = 25});  // two events of eleven bytes
   EventRing::Remains remains;
   for (uint64_t i = 1; i <= 5; ++i) {
-    ++*ring.demand();
+    ++ring.forms()->times_asked;
     ring.Append(Batch(ring, i, {2}), remains);
   }
   EXPECT_EQ(remains.parsed.size(), 3u);

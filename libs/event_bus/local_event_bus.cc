@@ -68,7 +68,7 @@ LocalEventBus::LocalEventBus(LocalEventBusOptions options, base::Clock& clock)
             clock),
       state_(options_.state_bytes) {
   base::MutexLock lock(core_.mu);
-  demand_ = core_.ring.demand();
+  forms_ = core_.ring.forms();
 }
 
 LocalEventBus::~LocalEventBus() = default;
@@ -124,7 +124,7 @@ size_t LocalEventBus::EnterWhole(FramedEvents& events, const std::vector<std::st
   }
   Append(std::make_shared<EventBatch>(next_sequence_, std::move(events.frames),
                                       std::move(events.offsets), std::move(traits),
-                                      std::move(events.parsed), demand_),
+                                      std::move(events.parsed), forms_),
          aftermath);
   return raw.size();
 }
@@ -185,7 +185,7 @@ size_t LocalEventBus::EnterBatch(size_t first, event::EventList& events, Afterma
     }
   }
   Append(std::make_shared<EventBatch>(next_sequence_, std::move(frames), std::move(offsets),
-                                      std::move(traits), std::move(parsed), demand_),
+                                      std::move(traits), std::move(parsed), forms_),
          aftermath);
   return count;
 }

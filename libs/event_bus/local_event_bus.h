@@ -83,7 +83,7 @@ class LocalEventBus final : public EventBus {
   const LocalEventBusOptions options_;
   const size_t max_batch_bytes_;
   BusCore core_;
-  std::shared_ptr<ParsedDemand> demand_;  // the ring's
+  std::shared_ptr<ParsedForms> forms_;  // the ring's
 
   mutable base::Mutex publish_mu_;  // taken before core_.mu
   uint64_t next_sequence_ GUARDED_BY(publish_mu_) = 1;

@@ -68,6 +68,23 @@ TEST(LocalEventBusTest, OldBatchesAreParsedAgainForWhoNeedsTheirContent) {
   EXPECT_THAT(SequencesOf(*(*reader)->Poll({.max_events = 2})), testing::ElementsAre(7));
 }
 
+TEST(LocalEventBusTest, WhatIsParsedAgainIsParsedIntoEventsThatWereUsed) {
+  LocalEventBus bus({.young_bytes = 0}, base::Clock::Real());
+  auto reader = bus.Subscribe({});
+  bus.Publish(Starts(1, 2));
+  const auto delivery = (*reader)->Poll({});
+  const EventBatch& batch = *delivery->spans.front().batch;
+  std::shared_ptr<const event::EventList> first = batch.parsed();
+  const v1::ProcessEvent* const process = &(*first)[1].process();
+  EXPECT_NE(&(*batch.parsed())[1].process(), process);
+  first.reset();
+  const auto again = batch.parsed();
+  ASSERT_EQ(again->size(), 2u);
+  EXPECT_EQ(again->back().process().pid(), 2u);
+  EXPECT_THAT(std::vector({&(*again)[0].process(), &(*again)[1].process()}),
+              testing::Contains(process));
+}
+
 TEST(LocalEventBusTest, FramesThatAreNotWellFormedAreTakenFromTheParsedForm) {
   LocalEventBus bus({}, base::Clock::Real());
   auto reader = bus.Subscribe({});
