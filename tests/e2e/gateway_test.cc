@@ -50,6 +50,8 @@ class GatewayTest : public ::testing::Test {
   std::unique_ptr<Server> StartGateway(const std::string& name, const std::string& monitors,
                                        std::vector<std::string> flags = {}) {
     flags.push_back("--monitors=" + monitors);
+    // Else the log also has what triggers make of whatever runs on the machine.
+    flags.push_back("--default_triggers=false");
     return std::make_unique<Server>(kGateway, directory_.Socket(name), flags);
   }
 
