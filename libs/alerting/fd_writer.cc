@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdint>
-#include <cstring>
+#include <system_error>
 
 #include "libs/base/unique_fd.h"
 
@@ -17,7 +17,7 @@ namespace daemoneye::alerting {
 namespace {
 
 absl::Status WriteError(int error) {
-  const std::string text = fmt::format("cannot write: {}", std::strerror(error));
+  const std::string text = fmt::format("cannot write: {}", std::generic_category().message(error));
   return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
                                             : absl::UnavailableError(text);
 }

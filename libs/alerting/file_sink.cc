@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "libs/alerting/alert_text.h"
 #include "libs/alerting/fd_writer.h"
@@ -20,7 +20,8 @@ constexpr mode_t kMode = 0640;
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
 absl::Status FileError(std::string_view what, const std::string& path, int error) {
-  const std::string text = fmt::format("{} {}: {}", what, path, std::strerror(error));
+  const std::string text =
+      fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
   return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
                                             : absl::UnavailableError(text);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,7 +45,8 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path) {
   const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found;
   if (!fd.valid() || ::fstat(fd.get(), &found) != 0) {
-    return absl::InvalidArgumentError(fmt::format("cannot read {}: {}", path, strerror(errno)));
+    return absl::InvalidArgumentError(
+        fmt::format("cannot read {}: {}", path, std::generic_category().message(errno)));
   }
   if ((found.st_mode & S_IRWXO) != 0) {
     return absl::InvalidArgumentError(
@@ -54,7 +55,8 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path) {
   std::string text(kMaxSecretBytes + 1, '\0');
   const ssize_t n = ::read(fd.get(), text.data(), text.size());
   if (n < 0) {
-    return absl::InvalidArgumentError(fmt::format("cannot read {}: {}", path, strerror(errno)));
+    return absl::InvalidArgumentError(
+        fmt::format("cannot read {}: {}", path, std::generic_category().message(errno)));
   }
   text.resize(static_cast<size_t>(n));
   if (text.size() > kMaxSecretBytes) {

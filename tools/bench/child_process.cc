@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "absl/time/clock.h"
 #include "fmt/format.h"
@@ -41,7 +41,8 @@ ChildProcess::ChildProcess(std::vector<std::string> argv, const std::string& log
   const int error =
       posix_spawn(&pid_, argv[0].c_str(), &actions, nullptr, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) Die(fmt::format("cannot run {}: {}", argv[0], std::strerror(error)));
+  if (error != 0)
+    Die(fmt::format("cannot run {}: {}", argv[0], std::generic_category().message(error)));
 }
 
 ChildProcess::~ChildProcess() {

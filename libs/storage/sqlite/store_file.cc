@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -41,7 +40,8 @@ struct CheckLimit {
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
   const int error = errno;
-  const std::string text = fmt::format("{} {}: {}", what, path, std::strerror(error));
+  const std::string text =
+      fmt::format("{} {}: {}", what, path, std::generic_category().message(error));
   return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
                                             : absl::UnavailableError(text);
 }
