@@ -94,6 +94,13 @@ void TriggerRunner::DrainBefore(base::Monotonic deadline) {
     has_more = Poll(spans, events);
     Process(std::move(spans));
   }
+  // What there was no time for.
+  size_t unread = 0;
+  while (has_more) {
+    std::vector<BatchSpan> spans;
+    has_more = Poll(spans, unread);
+  }
+  if (unread != 0) engine_.CountMissed(unread);
 }
 
 void TriggerRunner::Wait(const std::stop_token& stop, base::Monotonic until) {

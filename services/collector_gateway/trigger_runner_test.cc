@@ -77,7 +77,8 @@ class TriggerRunnerTest : public testing::Test {
                                },
                            .on_problem = [] {}}};
   trigger::TriggerEngine engine_{{}, dispatch_, base::Clock::Real()};
-  TriggerRunner runner_{bus_, engine_, base::Clock::Real()};
+  // Whatever is published is evaluated, however slow the machine.
+  TriggerRunner runner_{bus_, engine_, base::Clock::Real(), {.drain_time = absl::Seconds(60)}};
 };
 
 TEST_F(TriggerRunnerTest, AMatchBecomesARequestOnTheBusAndAnAlert) {
