@@ -23,7 +23,6 @@ EventList EventPool::Idle::Take() {
 
 void EventPool::Idle::GiveBack(EventList events) {
   if (events.empty()) return;
-  if (events[turn_++ % events.size()].SpaceUsedLong() > kMaxEventMemory) return;
   base::MutexLock lock(mu_);
   if (size_ + events.size() > kMaxEvents) return;
   size_ += events.size();
@@ -47,6 +46,7 @@ std::shared_ptr<EventList> EventPool::NewList(size_t expected) {
 size_t EventPool::size() const { return idle_->size(); }
 
 bool EventListParser::Append(std::string_view bytes) {
+  if (bytes.size() > EventPool::kMaxEventBytes) is_large_ = true;
   if (idle_.empty()) idle_ = pool_.Take();
   if (idle_.empty()) {
     list().emplace_back();
@@ -62,14 +62,17 @@ bool EventListParser::Append(std::string_view bytes) {
 void EventListParser::Append(Event event) { list().push_back(std::move(event)); }
 
 void EventListParser::DropLast() {
-  idle_.push_back(std::move(list_->back()));
+  if (!is_large_) idle_.push_back(std::move(list_->back()));
   list_->pop_back();
   if (idle_.size() > kExpectedEvents) Rest();
 }
 
 std::shared_ptr<EventList> EventListParser::Finish() {
-  list();
-  return std::move(list_);
+  EventList& events = list();
+  if (!std::exchange(is_large_, false)) return std::move(list_);
+  auto large = std::make_shared<EventList>(std::move(events));
+  list_.reset();
+  return large;
 }
 
 EventList& EventListParser::list() {

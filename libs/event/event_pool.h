@@ -9,7 +9,6 @@
 // Cost:       see event_pool_benchmark. Holds at most kMaxEvents idle events, about 2.5 KiB each.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -22,9 +21,9 @@ namespace daemoneye::event {
 class EventPool {
  public:
   static constexpr size_t kMaxEvents = 2048;
-  // What an event may hold to be kept. Texts keep the room of the longest that they ever held, so
-  // one event of every list that comes back is looked at, each time another.
-  static constexpr size_t kMaxEventMemory = 16 << 10;
+  // Texts keep the room of the longest that they ever held: a list with an event of more bytes than
+  // this ends as any other.
+  static constexpr size_t kMaxEventBytes = 4 << 10;
 
   // Events of any content, to be overwritten; none when none are idle.
   EventList Take() { return idle_->Take(); }
@@ -43,7 +42,6 @@ class EventPool {
     size_t size() const;
 
    private:
-    std::atomic<size_t> turn_ = 0;
     mutable base::Mutex mu_;
     std::vector<EventList> lists_ GUARDED_BY(mu_);
     size_t size_ GUARDED_BY(mu_) = 0;
@@ -75,6 +73,8 @@ class EventListParser {
 
   EventPool& pool_;
   std::shared_ptr<EventList> list_;
+  // The list holds, or held, a large event.
+  bool is_large_ = false;
   EventList idle_;
 };
 

@@ -75,14 +75,22 @@ TEST(EventPoolTest, HoldsNoMoreThanItsBound) {
 
 TEST(EventPoolTest, GivesUpListsOfEventsThatHoldMuchMemory) {
   EventPool pool;
-  EventList events(10);
-  events[3].set_source(std::string(2 * EventPool::kMaxEventMemory, 'x'));
-  for (int i = 0; i < 10 && !events.empty(); ++i) {
-    pool.GiveBack(std::move(events));
-    events = pool.Take();
-  }
-  EXPECT_TRUE(events.empty());
+  EventListParser parser(pool);
+  const std::string large = Process(std::string(2 * EventPool::kMaxEventBytes, 'x'));
+  ASSERT_TRUE(parser.Append(Process("small")));
+  ASSERT_TRUE(parser.Append(large));
+  EXPECT_EQ(parser.Finish()->size(), 2u);
   EXPECT_EQ(pool.size(), 0u);
+
+  ASSERT_TRUE(parser.Append(large));
+  parser.DropLast();
+  parser.Rest();
+  EXPECT_EQ(pool.size(), 0u);
+  EXPECT_EQ(parser.Finish()->size(), 0u);
+
+  ASSERT_TRUE(parser.Append(Process("small")));
+  EXPECT_EQ(parser.Finish()->size(), 1u);
+  EXPECT_EQ(pool.size(), 1u);
 }
 
 TEST(EventPoolTest, AListThatOutlivesItsPoolJustEnds) {
