@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "daemoneye/v1/gateway_service.grpc.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/base/status_macros.h"
@@ -26,21 +28,21 @@ absl::StatusOr<v1::Cell> ParseParameter(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view type = text.substr(0, colon == std::string_view::npos ? 0 : colon);
   const std::string value(text.substr(colon == std::string_view::npos ? 0 : colon + 1));
-  try {
-    size_t used = 0;
-    if (type == "int") {
-      cell.set_int64(std::stoll(value, &used));
-    } else if (type == "real") {
-      cell.set_double_(std::stod(value, &used));
-    } else if (type == "null" && value.empty()) {
-      cell.set_null(true);
-    } else {
-      cell.set_string(type == "text" ? value : std::string(text));
-      return cell;
-    }
-    if (used == value.size()) return cell;
-  } catch (const std::exception&) {
-    // Said below.
+  if (int64_t number = 0; type == "int" && absl::SimpleAtoi(value, &number)) {
+    cell.set_int64(number);
+    return cell;
+  }
+  if (double number = 0; type == "real" && absl::SimpleAtod(value, &number)) {
+    cell.set_double_(number);
+    return cell;
+  }
+  if (type == "null" && value.empty()) {
+    cell.set_null(true);
+    return cell;
+  }
+  if (type != "int" && type != "real" && type != "null") {
+    cell.set_string(type == "text" ? value : std::string(text));
+    return cell;
   }
   return absl::InvalidArgumentError("want int:NUMBER, real:NUMBER, null:, or a text");
 }
