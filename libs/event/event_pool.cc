@@ -1,6 +1,6 @@
 #include "libs/event/event_pool.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "libs/event/parse_again.h"
 
@@ -11,22 +11,21 @@ constexpr size_t kExpectedEvents = 256;
 
 }  // namespace
 
-EventList EventPool::Idle::Take() {
-  EventList events;
+UsedEvents EventPool::Idle::Take() {
   base::MutexLock lock(mu_);
-  if (lists_.empty()) return events;
-  events = std::move(lists_.back());
+  if (lists_.empty()) return {};
+  UsedEvents used = std::move(lists_.back());
   lists_.pop_back();
-  size_ -= events.size();
-  return events;
+  size_ -= used.events.size();
+  return used;
 }
 
-void EventPool::Idle::GiveBack(EventList events) {
-  if (events.empty()) return;
+void EventPool::Idle::GiveBack(UsedEvents used) {
+  if (used.events.empty() || used.uses >= kMaxUses) return;
   base::MutexLock lock(mu_);
-  if (size_ + events.size() > kMaxEvents) return;
-  size_ += events.size();
-  lists_.push_back(std::move(events));
+  if (size_ + used.events.size() > kMaxEvents) return;
+  size_ += used.events.size();
+  lists_.push_back(std::move(used));
 }
 
 size_t EventPool::Idle::size() const {
@@ -34,48 +33,57 @@ size_t EventPool::Idle::size() const {
   return size_;
 }
 
-std::shared_ptr<EventList> EventPool::NewList(size_t expected) {
-  auto list = std::make_unique<EventList>();
-  list->reserve(expected);
-  return {list.release(), [idle = std::weak_ptr(idle_)](EventList* ended) {
-            const std::unique_ptr<EventList> list(ended);
+std::shared_ptr<UsedEvents> EventPool::NewList(size_t expected) {
+  auto list = std::make_unique<UsedEvents>();
+  list->events.reserve(expected);
+  return {list.release(), [idle = std::weak_ptr(idle_)](UsedEvents* ended) {
+            const std::unique_ptr<UsedEvents> list(ended);
             if (const auto pool = idle.lock()) pool->GiveBack(std::move(*list));
           }};
 }
 
-size_t EventPool::size() const { return idle_->size(); }
-
 bool EventListParser::Append(std::string_view bytes) {
-  if (bytes.size() > EventPool::kMaxEventBytes) is_large_ = true;
-  if (idle_.empty()) idle_ = pool_.Take();
-  if (idle_.empty()) {
-    list().emplace_back();
+  if (idle_.events.empty()) idle_ = pool_.Take();
+  UsedEvents& list = this->list();
+  if (idle_.events.empty()) {
+    list.events.emplace_back();
+    list.uses = std::max(list.uses, 1);
   } else {
-    list().push_back(std::move(idle_.back()));
-    idle_.pop_back();
+    list.events.push_back(std::move(idle_.events.back()));
+    idle_.events.pop_back();
+    list.uses = std::max(list.uses, idle_.uses + 1);
   }
+  KeepSmall(bytes.size());
   if (ParseAgain(bytes, last())) return true;
   DropLast();
   return false;
 }
 
-void EventListParser::Append(Event event) { list().push_back(std::move(event)); }
+void EventListParser::Append(Event event) {
+  list().events.push_back(std::move(event));
+  KeepSmall(last().ByteSizeLong());
+}
 
 void EventListParser::DropLast() {
-  if (!is_large_) idle_.push_back(std::move(list_->back()));
-  list_->pop_back();
-  if (idle_.size() > kExpectedEvents) Rest();
+  if (list_->uses < EventPool::kMaxUses) {
+    idle_.events.push_back(std::move(list_->events.back()));
+    idle_.uses = std::max(idle_.uses, list_->uses);
+  }
+  list_->events.pop_back();
+  if (idle_.events.size() > kExpectedEvents) Rest();
+}
+
+void EventListParser::KeepSmall(size_t event_bytes) {
+  if (event_bytes > EventPool::kMaxEventBytes) list_->uses = EventPool::kMaxUses;
 }
 
 std::shared_ptr<EventList> EventListParser::Finish() {
-  EventList& events = list();
-  if (!std::exchange(is_large_, false)) return std::move(list_);
-  auto large = std::make_shared<EventList>(std::move(events));
-  list_.reset();
-  return large;
+  list();
+  const std::shared_ptr<UsedEvents> list = std::move(list_);
+  return {list, &list->events};
 }
 
-EventList& EventListParser::list() {
+UsedEvents& EventListParser::list() {
   if (list_ == nullptr) list_ = pool_.NewList(kExpectedEvents);
   return *list_;
 }
