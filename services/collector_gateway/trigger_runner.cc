@@ -89,17 +89,14 @@ void TriggerRunner::Run(const std::stop_token& stop) {
 void TriggerRunner::DrainBefore(base::Monotonic deadline) {
   bool has_more = true;
   while (has_more && clock_.MonotonicNow() < deadline) {
-    std::vector<BatchSpan> spans;
+    std::vector<ParsedSpan> spans;
     size_t events = 0;
-    has_more = Poll(spans, events);
+    has_more = Poll(&spans, events);
     Process(std::move(spans));
   }
   // What there was no time for.
   size_t unread = 0;
-  while (has_more) {
-    std::vector<BatchSpan> spans;
-    has_more = Poll(spans, unread);
-  }
+  while (has_more) has_more = Poll(nullptr, unread);
   if (unread != 0) engine_.CountMissed(unread);
 }
 
@@ -118,21 +115,21 @@ void TriggerRunner::Wait(const std::stop_token& stop, base::Monotonic until) {
 void TriggerRunner::Drain(const std::stop_token& stop) {
   bool has_lingered = false;
   while (!stop.stop_requested()) {
-    std::vector<BatchSpan> spans;
+    std::vector<ParsedSpan> spans;
     size_t events = 0;
-    bool has_more = Poll(spans, events);
+    bool has_more = Poll(&spans, events);
     if (events == 0 && !has_more) return;
     if (!has_more && events < options_.worth_a_batch && !has_lingered) {
       has_lingered = true;
       if (!clock_.SleepFor(options_.linger, stop)) return Process(std::move(spans));
-      has_more = Poll(spans, events);
+      has_more = Poll(&spans, events);
     }
     Process(std::move(spans));
     if (!has_more) return;
   }
 }
 
-bool TriggerRunner::Poll(std::vector<BatchSpan>& spans, size_t& events) {
+bool TriggerRunner::Poll(std::vector<ParsedSpan>* spans, size_t& events) {
   const absl::StatusOr<event_bus::Delivery> delivery = subscription_->Poll(kLimits);
   if (!delivery.ok()) return false;  // cannot be: the oldest are dropped
   if (delivery->missed.has_value()) {
@@ -143,16 +140,16 @@ bool TriggerRunner::Poll(std::vector<BatchSpan>& spans, size_t& events) {
                     {{"missed", count}, {"first_sequence", missed.first_sequence}});
   }
   events += delivery->event_count;
-  std::ranges::copy(delivery->spans, std::back_inserter(spans));
+  if (spans == nullptr) return !delivery->caught_up;
+  for (const BatchSpan& span : delivery->spans) spans->push_back({span, span.batch->parsed()});
   return !delivery->caught_up;
 }
 
-bool TriggerRunner::HasNewPublisher(const std::vector<BatchSpan>& spans) const {
+bool TriggerRunner::HasNewPublisher(const std::vector<ParsedSpan>& spans) const {
   const std::string* last = nullptr;
-  for (const BatchSpan& span : spans) {
-    const std::shared_ptr<const event::EventList> parsed = span.batch->parsed();
-    for (uint32_t i = 0; i < span.count; ++i) {
-      const std::string& id = (*parsed)[span.first + i].origin().stream_id();
+  for (const ParsedSpan& span : spans) {
+    for (uint32_t i = 0; i < span.size(); ++i) {
+      const std::string& id = span.event(i).origin().stream_id();
       if (last != nullptr && id == *last) continue;
       const auto shown = shown_publishers_.find(id);
       if (shown == shown_publishers_.end()) return true;
@@ -162,27 +159,25 @@ bool TriggerRunner::HasNewPublisher(const std::vector<BatchSpan>& spans) const {
   return false;
 }
 
-void TriggerRunner::Process(std::vector<BatchSpan> spans) {
+void TriggerRunner::Process(std::vector<ParsedSpan> spans) {
   if (HasNewPublisher(spans)) return ProcessState(std::move(spans));
   Show(spans);
 }
 
-void TriggerRunner::Show(const std::vector<BatchSpan>& spans) {
-  std::vector<std::shared_ptr<const event::EventList>> held;
+void TriggerRunner::Show(const std::vector<ParsedSpan>& spans) {
   std::vector<const v1::CollectionEvent*> events;
-  for (const BatchSpan& span : spans) {
-    held.push_back(span.batch->parsed());
-    for (uint32_t i = 0; i < span.count; ++i) events.push_back(&(*held.back())[span.first + i]);
+  for (const ParsedSpan& span : spans) {
+    for (uint32_t i = 0; i < span.size(); ++i) events.push_back(&span.event(i));
   }
   if (!events.empty()) engine_.Process(events);
 }
 
-void TriggerRunner::ProcessState(std::vector<BatchSpan> spans) {
+void TriggerRunner::ProcessState(std::vector<ParsedSpan> spans) {
   const absl::StatusOr<event_bus::StateSnapshot> snapshot = bus_.Snapshot(EveryEvent());
   if (snapshot.ok()) {
     // The state is as of a position: what the log tells up to there is in it already.
     size_t events = 0;
-    while (subscription_->next_sequence() <= snapshot->as_of_sequence && Poll(spans, events)) {
+    while (subscription_->next_sequence() <= snapshot->as_of_sequence && Poll(&spans, events)) {
     }
     ShowNew(*snapshot, spans);
   }
@@ -190,13 +185,12 @@ void TriggerRunner::ProcessState(std::vector<BatchSpan> spans) {
 }
 
 void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
-                            const std::vector<BatchSpan>& spans) {
+                            const std::vector<ParsedSpan>& spans) {
   absl::flat_hash_set<std::pair<std::string, std::string>> told;
   std::set<std::string> publishers;
-  for (const BatchSpan& span : spans) {
-    const std::shared_ptr<const event::EventList> parsed = span.batch->parsed();
-    for (uint32_t i = 0; i < span.count; ++i) {
-      const v1::CollectionEvent& event = (*parsed)[span.first + i];
+  for (const ParsedSpan& span : spans) {
+    for (uint32_t i = 0; i < span.size(); ++i) {
+      const v1::CollectionEvent& event = span.event(i);
       publishers.insert(event.origin().stream_id());
       told.emplace(event.origin().host(), event::SubjectOf(event));
     }

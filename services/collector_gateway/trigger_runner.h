@@ -55,21 +55,30 @@ class TriggerRunner {
   void ShowState();
 
  private:
+  // A run of events of a batch, and the batch's parsed form, asked for once: an old batch makes it
+  // anew each time.
+  struct ParsedSpan {
+    event_bus::BatchSpan span;
+    std::shared_ptr<const event::EventList> parsed;
+
+    uint32_t size() const { return span.count; }
+    const v1::CollectionEvent& event(uint32_t i) const { return (*parsed)[span.first + i]; }
+  };
+
   void Run(const std::stop_token& stop);
   // Everything that can be read now, lingering for more where it is little.
   void Drain(const std::stop_token& stop);
   // What is in the log when the end is asked for.
   void DrainBefore(base::Monotonic deadline);
   // Reads once into `spans`; false when there is nothing more.
-  bool Poll(std::vector<event_bus::BatchSpan>& spans, size_t& events);
+  bool Poll(std::vector<ParsedSpan>* spans, size_t& events);
   // Shows what was read to the engine, and before it the state of publishers that are new in it.
-  void Process(std::vector<event_bus::BatchSpan> spans);
+  void Process(std::vector<ParsedSpan> spans);
   // Shows the state behind `spans`, which were read but not shown, and then them.
-  void ProcessState(std::vector<event_bus::BatchSpan> spans);
-  void ShowNew(const event_bus::StateSnapshot& snapshot,
-               const std::vector<event_bus::BatchSpan>& spans);
-  void Show(const std::vector<event_bus::BatchSpan>& spans);
-  bool HasNewPublisher(const std::vector<event_bus::BatchSpan>& spans) const;
+  void ProcessState(std::vector<ParsedSpan> spans);
+  void ShowNew(const event_bus::StateSnapshot& snapshot, const std::vector<ParsedSpan>& spans);
+  void Show(const std::vector<ParsedSpan>& spans);
+  bool HasNewPublisher(const std::vector<ParsedSpan>& spans) const;
   // Waits for events, state, the next tick or the end.
   void Wait(const std::stop_token& stop, base::Monotonic until);
   void Wake();
