@@ -5,7 +5,7 @@ namespace daemoneye::testing_support {
 
 // Then figures are not held to the bounds of what ships.
 constexpr bool IsInstrumented() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // g++
+#if defined(__SANITIZE_ADDRESS__) || defined(_GLIBCXX_TSAN)  // g++
   return true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)  // clang
