@@ -21,6 +21,9 @@ namespace {
 // constraint on each branch of an OR is taken.
 constexpr double kFullScanCost = 1e5;
 constexpr double kConstrainedCost = 20;
+// Most terms let no event of many through; said so, the planner asks the events first and looks up
+// in live tables for what is left. The other way round a term could not be known beforehand.
+constexpr sqlite3_int64 kConstrainedRows = 1;
 
 // A plan is a text: kEventPlanMark, its number, a colon, and then one step a constraint: operator,
 // the column in two digits, and whether the value is a constant of the statement's text.
@@ -131,6 +134,7 @@ int BestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
   if (info->idxStr == nullptr) return SQLITE_NOMEM;
   info->needToFreeIdxStr = 1;
   info->estimatedCost = count == 0 ? kFullScanCost : kConstrainedCost / count;
+  if (count > 0) info->estimatedRows = kConstrainedRows;
   return SQLITE_OK;
 }
 

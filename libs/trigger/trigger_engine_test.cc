@@ -167,6 +167,25 @@ TEST_F(TriggerEngineTest, AJoinSeesTheProcessesAsTheyStood) {
   EXPECT_EQ(sink_.matches[0].details.at("parent"), "nginx");
 }
 
+TEST_F(TriggerEngineTest, AJoinIsIndexedByTheTermsOfItsEvent) {
+  for (const char* sql : {
+           "SELECT p.* FROM process_events p JOIN processes q ON q.process_key = p.parent_key "
+           "WHERE q.name = 'nginx' AND p.name IN ('sh', 'bash')",
+           "SELECT p.* FROM processes q JOIN process_events p ON q.process_key = p.parent_key "
+           "WHERE q.name = 'nginx' AND p.name = 'sh'",
+           "SELECT p.* FROM process_events p, lists l WHERE l.list = 'tools' AND l.value = p.name "
+           "AND p.command_line LIKE '%/dev/tcp/%'",
+           "name = 'sh' AND EXISTS (SELECT 1 FROM processes q WHERE q.process_key = parent_key "
+           "AND q.name = 'nginx')",
+           "SELECT p.* FROM process_events p LEFT JOIN processes q ON q.pid = p.ppid WHERE "
+           "p.executable_path GLOB '/tmp/*' AND q.pid IS NULL",
+       }) {
+    const v1::ValidateTriggerResponse response = engine_.Validate(SqlTrigger("t", sql));
+    EXPECT_THAT(response.problems(), IsEmpty()) << sql;
+    EXPECT_TRUE(response.indexed()) << sql;
+  }
+}
+
 TEST_F(TriggerEngineTest, AnAggregateOverLiveTablesNeedsNoWindow) {
   Apply({SqlTrigger("t",
                     "SELECT p.name FROM process_events p WHERE (SELECT count(*) FROM processes q "
