@@ -80,8 +80,10 @@ absl::StatusOr<Connection> Connection::Open(const ConnectionOptions& options) {
                    Credentials(options));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+  // In spite of its name what one attempt may take: a server on a busy machine answers late.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // monitors and gateways are not behind one
   auto channel = grpc::CreateCustomChannel(address, credentials, arguments);
   if (options.wait > absl::ZeroDuration() && !channel->WaitForConnected(After(options.wait))) {
     return absl::UnavailableError(fmt::format("{} did not answer within {}",
