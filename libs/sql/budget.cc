@@ -8,14 +8,14 @@ namespace {
 
 constexpr size_t kUnitsPerCheck = 1000;
 
+}  // namespace
+
 // Not a clock of the house: how much this thread worked, not what time it is.
 absl::Duration ThreadCpuTime() {
   timespec cpu{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
   return absl::DurationFromTimespec(cpu);
 }
-
-}  // namespace
 
 bool CpuLimit::IsExceeded(base::Monotonic now) {
   switch (stage_) {

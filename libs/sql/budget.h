@@ -21,6 +21,9 @@
 
 namespace daemoneye::sql {
 
+// How much the calling thread worked so far; a system call.
+absl::Duration ThreadCpuTime();
+
 // A limit on CPU time since Start.
 class CpuLimit {
  public:

@@ -40,24 +40,4 @@ std::string Fingerprint(const v1::Trigger& trigger) {
   return bytes;
 }
 
-bool CutOffWatch::Exceeds(uint64_t total, base::Monotonic now, int max_in_a_minute) {
-  if (total < last_total_) last_total_ = 0;  // of a new set
-  if (total > last_total_) {
-    seen_.emplace_back(now, total - last_total_);
-    last_total_ = total;
-  } else if (seen_.empty()) {
-    return false;
-  }
-  while (!seen_.empty() && base::Elapsed(seen_.front().first, now) > absl::Minutes(1)) {
-    seen_.pop_front();
-  }
-  uint64_t sum = 0;
-  for (const auto& [time, count] : seen_) sum += count;
-  return sum >= static_cast<uint64_t>(max_in_a_minute);
-}
-
-std::string SuspensionReason(int max_cut_offs, const std::string& last_error) {
-  return fmt::format("cut off {} times within a minute: {}", max_cut_offs, last_error);
-}
-
 }  // namespace daemoneye::trigger

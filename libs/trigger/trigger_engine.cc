@@ -7,13 +7,28 @@
 #include "absl/container/flat_hash_map.h"
 #include "libs/base/mutex.h"
 #include "libs/event/event_builder.h"
+#include "libs/sql/budget.h"
 #include "libs/trigger/admission.h"
 #include "libs/trigger/back_test.h"
 #include "libs/trigger/generation.h"
 #include "libs/trigger/trigger_check.h"
 #include "libs/trigger/trigger_set.h"
+#include "libs/trigger/turn_lock.h"
 
 namespace daemoneye::trigger {
+namespace {
+
+using base::operator+;
+
+// How long one piece of a batch is to take, so that who asks for statistics need not wait for all
+// of it, and what is too dear is stopped in the middle.
+constexpr absl::Duration kPieceTime = absl::Milliseconds(50);
+constexpr size_t kMinPiece = 16;
+constexpr size_t kFirstPiece = 256;
+constexpr size_t kMaxPiece = 4096;
+constexpr absl::Duration kShareInterval = absl::Seconds(1);
+
+}  // namespace
 
 class TriggerEngine::Impl {
  public:
@@ -35,21 +50,25 @@ class TriggerEngine::Impl {
   QueueStatistics Queue() const;
   EngineGauges Gauges() const;
   void CountMissed(uint64_t events) {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     missed_events_ += events;
   }
   uint64_t missed_events() const {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     return missed_events_;
   }
 
  private:
   struct Record : TriggerRecord {
     std::string fingerprint;
-    CutOffWatch cut_offs;
+    CostWatch costs;
     std::string suspended;
     // Its place in the set; absent where it is not evaluated.
     std::optional<size_t> index;
+  };
+  struct Stopwatch {
+    absl::Duration cpu = sql::ThreadCpuTime();
+    base::Monotonic wall = base::Clock::Real().MonotonicNow();
   };
   using Suspended = std::pair<std::string, std::string>;
   // What is to be told once the lock is gone.
@@ -66,6 +85,9 @@ class TriggerEngine::Impl {
   void RenewRecordsLocked(const std::vector<std::shared_ptr<const v1::Trigger>>& triggers)
       REQUIRES(mu_);
   void AdmitLocked(std::vector<Hit> hits, News* news) REQUIRES(mu_);
+  void ProcessPiece(std::span<const v1::CollectionEvent* const> events);
+  // Counts what was evaluated, and returns how long it took.
+  absl::Duration AddTimeLocked(const Stopwatch& since) REQUIRES(mu_);
   void SuspendLocked(News* news) REQUIRES(mu_);
   void Tell(const News& news);
   void HandOver();
@@ -75,7 +97,8 @@ class TriggerEngine::Impl {
   MatchSink& sink_;
   base::Clock& clock_;
   mutable base::Mutex mu_;
-  base::Mutex apply_mu_;  // one Apply at a time; taken before mu_
+  mutable base::Mutex turn_mu_;  // see TurnLock; taken before mu_
+  base::Mutex apply_mu_;         // one Apply at a time; taken before both
   Lists lists_ GUARDED_BY(mu_);
   LiveTables live_ GUARDED_BY(mu_);
   std::unique_ptr<TriggerSet> set_ GUARDED_BY(mu_);
@@ -84,6 +107,11 @@ class TriggerEngine::Impl {
   Admission admission_ GUARDED_BY(mu_);
   uint64_t timed_out_ GUARDED_BY(mu_) = 0;
   uint64_t missed_events_ GUARDED_BY(mu_) = 0;
+  size_t piece_ GUARDED_BY(mu_) = kFirstPiece;
+  // Since the last look at shares: what evaluating took by the wall clock, and of the CPU.
+  absl::Duration wall_time_ GUARDED_BY(mu_);
+  absl::Duration cpu_time_ GUARDED_BY(mu_);
+  base::Monotonic next_share_ GUARDED_BY(mu_);
 };
 
 std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
@@ -97,7 +125,7 @@ std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
   // Beside Process: it is bound to the live tables below.
   auto set = TriggerSet::Compile(triggers, SetOptionsOf(options_), &refusals);
   if (!refusals.empty()) return refusals;
-  base::MutexLock lock(mu_);
+  const TurnLock lock(turn_mu_, mu_);
   FoldCostsLocked();
   set->TakeWindows(*set_);
   set_ = std::move(set);
@@ -131,6 +159,12 @@ void TriggerEngine::Impl::RenewRecordsLocked(
       record = std::make_unique<Record>();
       record->statistics.set_trigger_id(trigger->id());
       record->fingerprint = std::move(fingerprint);
+      record->costs = CostWatch(options_.cost_limits);
+    }
+    // Who turns a trigger off and on again has it tried once more.
+    if (trigger->has_enabled() && !trigger->enabled() && !record->suspended.empty()) {
+      record->suspended.clear();
+      record->costs = CostWatch(options_.cost_limits);
     }
     record->definition = trigger;
     record->index.reset();
@@ -146,11 +180,28 @@ void TriggerEngine::Impl::RenewRecordsLocked(
 }
 
 void TriggerEngine::Impl::Process(std::span<const v1::CollectionEvent* const> events) {
+  while (!events.empty()) {
+    size_t size = 0;
+    {
+      const TurnLock lock(turn_mu_, mu_);
+      size = std::min(piece_, events.size());
+    }
+    ProcessPiece(events.first(size));
+    events = events.subspan(size);
+  }
+}
+
+// How events are cut into pieces never shows in what matches.
+void TriggerEngine::Impl::ProcessPiece(std::span<const v1::CollectionEvent* const> events) {
   News news;
   {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     std::vector<Hit> hits;
+    const Stopwatch since;
     set_->Evaluate(events, clock_.Now(), &hits);
+    const absl::Duration took = AddTimeLocked(since);
+    if (took > kPieceTime) piece_ = std::max(kMinPiece, events.size() / 2);
+    if (took < kPieceTime / 4) piece_ = std::min(kMaxPiece, piece_ * 2);
     AdmitLocked(std::move(hits), &news);
     SuspendLocked(&news);
   }
@@ -161,14 +212,23 @@ void TriggerEngine::Impl::Process(std::span<const v1::CollectionEvent* const> ev
 void TriggerEngine::Impl::Tick() {
   News news;
   {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     std::vector<Hit> hits;
+    const Stopwatch since;
     set_->EvaluateWindows(clock_.Now(), &hits);
+    AddTimeLocked(since);
     AdmitLocked(std::move(hits), &news);
     SuspendLocked(&news);
   }
   Tell(news);
   HandOver();
+}
+
+absl::Duration TriggerEngine::Impl::AddTimeLocked(const Stopwatch& since) {
+  const absl::Duration took = base::Elapsed(since.wall, base::Clock::Real().MonotonicNow());
+  wall_time_ += took;
+  cpu_time_ += sql::ThreadCpuTime() - since.cpu;
+  return took;
 }
 
 void TriggerEngine::Impl::AdmitLocked(std::vector<Hit> hits, News* news) {
@@ -205,15 +265,25 @@ void TriggerEngine::Impl::AdmitLocked(std::vector<Hit> hits, News* news) {
 
 void TriggerEngine::Impl::SuspendLocked(News* news) {
   const base::Monotonic now = clock_.MonotonicNow();
+  const bool looks_at_shares = now >= next_share_;
+  const double cpu_ratio =
+      wall_time_ > absl::ZeroDuration() ? absl::FDivDuration(cpu_time_, wall_time_) : 1;
   for (size_t i = 0; i < by_index_.size(); ++i) {
     Record& record = *by_index_[i];
     if (!record.suspended.empty()) continue;
     const TriggerCost& cost = set_->cost(i);
-    if (!record.cut_offs.Exceeds(cost.cut_offs, now, options_.max_cut_offs)) continue;
-    record.suspended = SuspensionReason(options_.max_cut_offs, cost.last_error);
+    auto reason = record.costs.AddCutOffs(cost.cut_offs, cost.last_error, now);
+    if (!reason && looks_at_shares) {
+      reason = record.costs.AddCost(cost.cpu_time, cost.evaluated, cpu_ratio, now);
+    }
+    if (!reason) continue;
+    record.suspended = *std::move(reason);
     set_->Suspend(i);
     news->suspended.emplace_back(record.definition->id(), record.suspended);
   }
+  if (!looks_at_shares) return;
+  next_share_ = now + kShareInterval;
+  wall_time_ = cpu_time_ = absl::ZeroDuration();
 }
 
 void TriggerEngine::Impl::Tell(const News& news) {
@@ -225,7 +295,7 @@ void TriggerEngine::Impl::Tell(const News& news) {
 void TriggerEngine::Impl::HandOver() {
   std::vector<RequestQueue::Item> items;
   {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     items = admission_.queue().TakeAll();
   }
   std::vector<RequestQueue::Item> left;
@@ -239,7 +309,7 @@ void TriggerEngine::Impl::HandOver() {
       left.push_back(std::move(item));
     }
   }
-  base::MutexLock lock(mu_);
+  const TurnLock lock(turn_mu_, mu_);
   timed_out_ += timed_out;
   admission_.queue().PutBack(std::move(left));
 }
@@ -247,7 +317,7 @@ void TriggerEngine::Impl::HandOver() {
 v1::ValidateTriggerResponse TriggerEngine::Impl::Validate(const v1::Trigger& trigger) const {
   Lists lists;
   {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     lists = lists_;
   }
   return ValidateTrigger(trigger, lists, SetOptionsOf(options_));
@@ -257,7 +327,7 @@ absl::StatusOr<v1::BackTestTriggerResponse> TriggerEngine::Impl::BackTest(
     const v1::Trigger& trigger, const EventReader& next, const BackTestOptions& options) const {
   std::unique_ptr<LiveTables> live;
   {
-    base::MutexLock lock(mu_);
+    const TurnLock lock(turn_mu_, mu_);
     live = live_.Copy();
   }
   return RunBackTest(trigger, *live, SetOptionsOf(options_), next, options);
@@ -280,7 +350,7 @@ v1::TriggerStatistics TriggerEngine::Impl::StatisticsLocked(const Record& record
 std::vector<v1::TriggerStatistics> TriggerEngine::Impl::Statistics(
     const std::vector<std::string>& ids) const {
   std::vector<v1::TriggerStatistics> all;
-  base::MutexLock lock(mu_);
+  const TurnLock lock(turn_mu_, mu_);
   if (ids.empty()) {
     for (const auto& [id, record] : records_) all.push_back(StatisticsLocked(*record));
   }
@@ -293,7 +363,7 @@ std::vector<v1::TriggerStatistics> TriggerEngine::Impl::Statistics(
 }
 
 QueueStatistics TriggerEngine::Impl::Queue() const {
-  base::MutexLock lock(mu_);
+  const TurnLock lock(turn_mu_, mu_);
   const RequestQueue& queue = admission_.queue();
   QueueStatistics statistics{
       .depth = queue.size(), .capacity = queue.capacity(), .dropped = {}, .timed_out = timed_out_};
@@ -306,7 +376,7 @@ QueueStatistics TriggerEngine::Impl::Queue() const {
 }
 
 EngineGauges TriggerEngine::Impl::Gauges() const {
-  base::MutexLock lock(mu_);
+  const TurnLock lock(turn_mu_, mu_);
   const auto is_suspended = [](const auto& r) { return !r.second->suspended.empty(); };
   return {.triggers = records_.size(),
           .suspended = static_cast<size_t>(std::ranges::count_if(records_, is_suspended)),

@@ -6,7 +6,8 @@
 // definitions, run over stored events, find the same matches (BackTest).
 //
 // Lifecycle:  Apply a generation of definitions, at any time; Process batches; Tick every second.
-// Threads:    no thread of its own. Process and Tick from one thread at a time; all else from any.
+// Threads:    no thread of its own. Process and Tick from one thread at a time; all else from any,
+//             in turns with the pieces of a batch, which take about 50 ms at most each.
 // Ownership:  borrows the sink and the clock, which outlive it.
 // Cost:       0.8 µs an event at 100 typical triggers, 6 at 1,000 (trigger_benchmark).
 #pragma once
@@ -25,6 +26,7 @@
 #include "daemoneye/v1/trigger.pb.h"
 #include "daemoneye/v1/trigger_service.pb.h"
 #include "libs/base/clock.h"
+#include "libs/trigger/cost_watch.h"
 #include "libs/trigger/live_tables.h"
 #include "libs/trigger/refusal.h"
 #include "libs/trigger/trigger_match.h"
@@ -60,7 +62,8 @@ class MatchSink {
   virtual void OnTimeout(const TriggerMatch& match) = 0;
   // To be raised as an alert of its own.
   virtual void OnRateLimited(const RateLimitNotice& notice) = 0;
-  // A trigger kept exceeding its budget and was stopped, until it changes.
+  // A trigger kept exceeding its budget and was stopped, until its condition changes or it is
+  // turned off and on again.
   virtual void OnSuspended(const std::string& trigger_id, const std::string& reason) = 0;
 };
 
@@ -80,8 +83,8 @@ struct EngineOptions {
   // CPU time of one evaluation of a statement over one event, and over a window.
   absl::Duration event_budget = absl::Milliseconds(5);
   absl::Duration window_budget = absl::Milliseconds(100);
-  // Evaluations cut off within 60 s that suspend a trigger.
-  int max_cut_offs = 10;
+  // What suspends a trigger that keeps exceeding it.
+  CostLimits cost_limits;
 };
 
 struct QueueStatistics {

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "libs/base/fake_clock.h"
+#include "libs/base/thread.h"
 
 namespace daemoneye::trigger {
 namespace {
@@ -261,6 +263,65 @@ TEST_F(TriggerEngineTest, WhatKeepsExceedingItsBudgetIsSuspendedAndItsNeighbourG
   EXPECT_THAT(sink_.suspended, ElementsAre("bomb"));
   EXPECT_FALSE(Statistics("bomb").suspended().empty());
   EXPECT_THAT(sink_.matches, SizeIs(1));
+}
+
+// Costs milliseconds where it is not cut off.
+constexpr char kDear[] =
+    "EXISTS (SELECT 1 FROM json_each(command_line_json) a, json_each(command_line_json) b WHERE "
+    "a.value || b.value = 'never')";
+
+v1::CollectionEvent DearProcess() {
+  v1::CollectionEvent event = Process("x");
+  for (int j = 0; j < 60; ++j) event.mutable_process()->add_command_line("a");
+  return event;
+}
+
+TEST_F(TriggerEngineTest, WhatKeepsTakingTooMuchOfACoreIsSuspendedUntilItIsTurnedOffAndOn) {
+  EngineOptions options{.event_budget = absl::Seconds(10)};  // nothing is cut off
+  options.cost_limits.max_cpu_ratio = 0.001;
+  TriggerEngine engine(options, sink_, clock_);
+  v1::Trigger dear = SqlTrigger("dear", kDear);
+  const auto apply = [&] {
+    ASSERT_THAT(
+        engine.Apply(
+            {.triggers = {dear, SqlTrigger("good", "name = 'nc'")}, .lists = {}, .baseline = {}}),
+        IsEmpty());
+  };
+  apply();
+  const v1::CollectionEvent event = DearProcess();
+  const std::vector<const v1::CollectionEvent*> events(20, &event);
+  for (int second = 0; second < 60 && sink_.suspended.empty(); ++second) {
+    engine.Process(events);
+    clock_.Advance(absl::Milliseconds(1100));
+  }
+  EXPECT_THAT(sink_.suspended, ElementsAre("dear"));
+  const v1::TriggerStatistics statistics = engine.Statistics({"dear"}).at(0);
+  EXPECT_THAT(statistics.suspended(), ::testing::HasSubstr("of CPU time within 30 s"));
+  EXPECT_EQ(statistics.errors(), 0u);
+  EXPECT_TRUE(engine.Statistics({"good"}).at(0).suspended().empty());
+  dear.set_enabled(false);
+  apply();
+  EXPECT_TRUE(engine.Statistics({"dear"}).at(0).suspended().empty());
+  dear.set_enabled(true);
+  apply();
+  engine.Process({events.data(), 1});
+  EXPECT_GT(engine.Statistics({"dear"}).at(0).evaluated(), statistics.evaluated());
+}
+
+TEST_F(TriggerEngineTest, WhoAsksDoesNotWaitForAWholeBatch) {
+  EngineOptions options{.event_budget = absl::Seconds(10)};
+  options.cost_limits.max_cpu_ratio = 1000;
+  TriggerEngine engine(options, sink_, clock_);
+  ASSERT_THAT(engine.Apply({.triggers = {SqlTrigger("dear", kDear)}, .lists = {}, .baseline = {}}),
+              IsEmpty());
+  const v1::CollectionEvent event = DearProcess();
+  const std::vector<const v1::CollectionEvent*> events(3000, &event);
+  base::Thread thread("process", [&](const std::stop_token&) { engine.Process(events); });
+  uint64_t evaluated = 0;
+  while (evaluated == 0) evaluated = engine.Statistics({"dear"}).at(0).evaluated();
+  EXPECT_LT(evaluated, events.size());
+  thread.StopAndJoin();
+  EXPECT_EQ(engine.Statistics({"dear"}).at(0).evaluated(), events.size());
 }
 
 TEST_F(TriggerEngineTest, BadStatementsAreRefusedAndNamed) {

@@ -76,7 +76,7 @@ void TriggerRunner::Run(const std::stop_token& stop) {
       has_state = std::exchange(has_state_, false);
     }
     if (has_state) ProcessState({});
-    Drain(stop);
+    Drain(stop, next_tick);
     if (clock_.MonotonicNow() >= next_tick) {
       engine_.Tick();
       next_tick = clock_.MonotonicNow() + options_.tick;
@@ -112,9 +112,9 @@ void TriggerRunner::Wait(const std::stop_token& stop, base::Monotonic until) {
   }
 }
 
-void TriggerRunner::Drain(const std::stop_token& stop) {
+void TriggerRunner::Drain(const std::stop_token& stop, base::Monotonic next_tick) {
   bool has_lingered = false;
-  while (!stop.stop_requested()) {
+  while (!stop.stop_requested() && clock_.MonotonicNow() < next_tick) {
     std::vector<ParsedSpan> spans;
     size_t events = 0;
     bool has_more = Poll(&spans, events);

@@ -66,8 +66,9 @@ class TriggerRunner {
   };
 
   void Run(const std::stop_token& stop);
-  // Everything that can be read now, lingering for more where it is little.
-  void Drain(const std::stop_token& stop);
+  // Everything that can be read now, lingering for more where it is little; at most until the next
+  // tick, which endless events do not hold up.
+  void Drain(const std::stop_token& stop, base::Monotonic next_tick);
   // What is in the log when the end is asked for.
   void DrainBefore(base::Monotonic deadline);
   // Reads once into `spans`; false when there is nothing more.
