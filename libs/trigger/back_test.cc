@@ -25,9 +25,12 @@ std::vector<std::shared_ptr<const v1::Trigger>> Alone(const v1::Trigger& trigger
   return {std::move(copy)};
 }
 
-absl::Time EventTime(const v1::CollectionEvent& event) {
-  return absl::FromUnixSeconds(event.event_time().seconds()) +
-         absl::Nanoseconds(event.event_time().nanos());
+// When it could first be evaluated: a scan sees what happened some time ago, and the windows that
+// were evaluated in between did not hold it.
+absl::Time ArrivalTime(const v1::CollectionEvent& event) {
+  const google::protobuf::Timestamp& time =
+      event.has_observed_time() ? event.observed_time() : event.event_time();
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 absl::Duration StepOf(const v1::Trigger& trigger) {
@@ -43,7 +46,7 @@ class Replay {
   void Run(std::span<const v1::CollectionEvent* const> events, std::vector<Hit>* hits) {
     if (!is_window_) return set_.Evaluate(events, absl::InfiniteFuture(), hits);
     for (const v1::CollectionEvent* event : events) {
-      const absl::Time time = EventTime(*event);
+      const absl::Time time = ArrivalTime(*event);
       if (next_ == absl::InfiniteFuture())
         next_ = absl::UnixEpoch() + absl::Floor(time - absl::UnixEpoch(), step_) + step_;
       for (int i = 0; next_ <= time && i < kMaxSteps; ++i) Step(hits);

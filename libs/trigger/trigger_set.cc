@@ -308,7 +308,7 @@ void TriggerSet::Impl::EvaluateWindows(absl::Time now, std::vector<Hit>* hits) {
   for (const size_t index : due) {
     WindowBuffer& buffer = windows.at(index);
     absl::Time at;
-    if (buffer.IsDue(now, &at)) EvaluateWindow(index, *triggers[index], buffer, at, hits);
+    while (buffer.IsDue(now, &at)) EvaluateWindow(index, *triggers[index], buffer, at, hits);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "libs/trigger/window_buffer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace daemoneye::trigger {
@@ -35,6 +36,7 @@ void WindowBuffer::Add(const SharedEvent& event) {
 bool WindowBuffer::IsDue(absl::Time now, absl::Time* at) {
   *at = absl::UnixEpoch() + absl::Floor(now - absl::UnixEpoch(), step_);
   if (*at <= last_) return false;
+  if (last_ != absl::InfinitePast()) *at = std::max(last_ + step_, *at - kMaxMadeUp * step_);
   last_ = *at;
   return true;
 }

@@ -5,6 +5,7 @@
 // Cost:      bounded in events and bytes; beyond, the oldest are dropped and counted.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -39,8 +40,11 @@ class WindowBuffer {
 
   void Add(const SharedEvent& event);
 
-  // The time at which an evaluation is due at `now`, if one is: multiples of the step, so that
-  // every run over the same events evaluates at the same times.
+  // How many evaluations that nobody asked for in time are made up for.
+  static constexpr int kMaxMadeUp = 60;
+
+  // The next time at which an evaluation is due at `now`, if one is; to be asked again until none
+  // is. Multiples of the step, so that every run over the same events evaluates at the same times.
   bool IsDue(absl::Time now, absl::Time* at);
   // Lets go what lies before [at - window, at) and returns what lies in it.
   std::vector<const SharedEvent*> Select(absl::Time at);
