@@ -53,5 +53,14 @@ TEST(DefaultTriggersTest, AMistakeInSqlIsNamedWithItsPlaceAndPosition) {
               HasSubstr("triggers[1].condition"));
 }
 
+TEST(DefaultTriggersTest, WhatAnOverrideHasWrongIsNamedWhereTheUserWroteIt) {
+  EXPECT_THAT(Check("overrides: {cryptominer: {exceptions: [pid = 1, nmae = 1]}}").message(),
+              HasSubstr("overrides.cryptominer.exceptions[1]: unknown column \"nmae\""));
+  EXPECT_THAT(Check("overrides: {cryptominer: {exceptions: [name = 'xmrig']}}").message(),
+              HasSubstr("overrides.cryptominer: default_triggers["));
+  EXPECT_EQ(Check("overrides: {cryptominer: {exceptions: [pid = 1], severity: LOW}}"),
+            absl::OkStatus());
+}
+
 }  // namespace
 }  // namespace daemoneye::gateway

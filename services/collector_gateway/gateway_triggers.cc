@@ -62,9 +62,8 @@ absl::Status CheckTriggers(const config::Config& config) {
     const v1::ValidateTriggerResponse answer = registry.Validate(trigger);
     if (answer.problems().empty()) continue;
     const v1::TriggerProblem& problem = answer.problems(0);
-    return absl::InvalidArgumentError(fmt::format("{}.{}: {} (trigger {})",
-                                                  definitions.paths.at(id), problem.field(),
-                                                  problem.message(), id));
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: {} (trigger {})", definitions.PathOf(id, problem.field()), problem.message(), id));
   }
   return absl::OkStatus();
 }

@@ -1,5 +1,8 @@
 #include "services/collector_gateway/trigger_config.h"
 
+#include <charconv>
+#include <system_error>
+
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/text.h"
@@ -49,9 +52,14 @@ absl::StatusOr<std::vector<v1::Trigger>> ParseTriggers(std::string_view json,
   return triggers;
 }
 
+std::string OverridePath(std::string_view id) {
+  return "overrides." + base::EscapeForTerminal(base::Utf8Prefix(id, 64));
+}
+
 absl::Status ApplyOverride(const std::string& id, const v1::Trigger& override,
-                           std::map<std::string, v1::Trigger>& by_id) {
-  const std::string path = "overrides." + base::EscapeForTerminal(base::Utf8Prefix(id, 64));
+                           TriggerConfig& config) {
+  std::map<std::string, v1::Trigger>& by_id = config.triggers;
+  const std::string path = OverridePath(id);
   const auto found = by_id.find(id);
   if (found == by_id.end()) {
     std::vector<std::string> ids;
@@ -67,6 +75,7 @@ absl::Status ApplyOverride(const std::string& id, const v1::Trigger& override,
     return absl::InvalidArgumentError(
         fmt::format("{}: only enabled, severity and exceptions can be overridden", path));
   }
+  config.own_exceptions[id] = found->second.exceptions_size();
   found->second.MergeFrom(override);
   return CheckFields(found->second, path);
 }
@@ -93,6 +102,25 @@ absl::Status ReadLists(std::string_view json,
 }
 
 }  // namespace
+
+std::string TriggerConfig::PathOf(const std::string& id, const std::string& field) const {
+  const auto path = paths.find(id);
+  const std::string whole = path == paths.end() ? field : path->second + "." + field;
+  const auto own = own_exceptions.find(id);
+  if (own == own_exceptions.end()) return whole;
+  constexpr std::string_view kExceptions = "exceptions[";
+  size_t number = 0;
+  if (field.starts_with(kExceptions)) {
+    const char* const begin = field.data() + kExceptions.size();
+    const auto parsed = std::from_chars(begin, field.data() + field.size(), number);
+    const auto before = static_cast<size_t>(own->second);
+    if (parsed.ec == std::errc() && number >= before) {
+      return fmt::format("{}.exceptions[{}]", OverridePath(id), number - before);
+    }
+  }
+  // A test of the trigger that the override breaks, say.
+  return fmt::format("{}: {}", OverridePath(id), whole);
+}
 
 absl::StatusOr<std::vector<v1::Trigger>> DefaultTriggers() {
   const auto make = []() -> absl::StatusOr<std::vector<v1::Trigger>> {
@@ -123,7 +151,7 @@ absl::StatusOr<TriggerConfig> ParseTriggerConfig(const TriggerDocuments& documen
       documents.overrides, "overrides",
       [&](const std::string& id) -> google::protobuf::Message& { return overrides[id]; }));
   for (const auto& [id, override] : overrides) {
-    RETURN_IF_ERROR(ApplyOverride(id, override, config.triggers));
+    RETURN_IF_ERROR(ApplyOverride(id, override, config));
     config.untouched.erase(id);
   }
   RETURN_IF_ERROR(ReadLists(documents.lists, config.lists));

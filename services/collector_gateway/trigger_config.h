@@ -27,8 +27,13 @@ struct TriggerConfig {
   std::map<std::string, std::vector<std::string>> lists;
   // Trigger id → where it stands: "triggers[3]".
   std::map<std::string, std::string> paths;
+  // Trigger id → its exceptions that are not of `overrides`; of overridden triggers alone.
+  std::map<std::string, int> own_exceptions;
   // Of the default set, those that the file leaves as they are.
   std::set<std::string> untouched;
+
+  // Where a field of a trigger stands: "triggers[3].condition.sql", "overrides.a.exceptions[0]".
+  std::string PathOf(const std::string& id, const std::string& field) const;
 };
 
 inline constexpr size_t kMaxListValues = 100'000;

@@ -173,9 +173,11 @@ absl::Status TriggerRegistry::Apply(const State& next) {
   const trigger::Refusal& first = refusals.front();
   v1::TriggerProblem problem;
   if (!first.problems.empty()) problem = first.problems.front();
-  const auto path = next.file.paths.find(first.trigger_id);
-  const bool is_files = !next.api.contains(first.trigger_id) && path != next.file.paths.end();
-  absl::Status status = ProblemStatus(is_files ? path->second : "trigger", problem);
+  const bool is_files =
+      !next.api.contains(first.trigger_id) && next.file.paths.contains(first.trigger_id);
+  const std::string path =
+      is_files ? next.file.PathOf(first.trigger_id, problem.field()) : "trigger." + problem.field();
+  absl::Status status = absl::InvalidArgumentError(fmt::format("{}: {}", path, problem.message()));
   status.SetPayload("trigger", absl::Cord(first.trigger_id));
   return status;
 }
