@@ -127,9 +127,9 @@ absl::StatusOr<int> TriggerCommand::List(Session& session, Stub& stub) {
     if (response.next_page_token().empty()) break;
     request.set_page_token(response.next_page_token());
   }
-  RETURN_IF_ERROR(
-      session.out.Write(json_ ? MessageJson(all, true) + "\n"
-                              : TriggersText({all.triggers().begin(), all.triggers().end()})));
+  RETURN_IF_ERROR(session.out.Write(
+      json_ ? MessageJson(all, true) + "\n"
+            : TriggersText({all.triggers().begin(), all.triggers().end()}, clock_.Now())));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/time/time.h"
 #include "tools/eyectl/trigger_text.h"
 
 namespace daemoneye::eyectl {
@@ -32,7 +33,8 @@ TEST(TriggerTextTest, WhatComesFromOutsideIsEscaped) {
   trigger.set_id("a");
   trigger.set_description("\x1b[31m\u202e");
   trigger.set_severity(v1::SEVERITY_HIGH);
-  EXPECT_THAT(TriggersText({trigger}), AllOf(HasSubstr("HIGH"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(TriggersText({trigger}, absl::UnixEpoch()),
+              AllOf(HasSubstr("HIGH"), Not(HasSubstr("\x1b"))));
   v1::ValidateTriggerResponse response;
   v1::TriggerProblem& problem = *response.add_problems();
   problem.set_field("condition.sql");
@@ -41,6 +43,16 @@ TEST(TriggerTextTest, WhatComesFromOutsideIsEscaped) {
   EXPECT_THAT(
       ValidationText(trigger, response, Style(false)),
       AllOf(HasSubstr("a: condition.sql: no column \\x1b (at byte 7)"), Not(HasSubstr("\x1b"))));
+  problem.set_message("no column at position 7");
+  EXPECT_THAT(ValidationText(trigger, response, Style(false)), Not(HasSubstr("at byte")));
+}
+
+TEST(TriggerTextTest, AMuteThatHasEndedIsNotTold) {
+  v1::Trigger trigger;
+  trigger.set_id("a");
+  trigger.mutable_muted_until()->set_seconds(1000);
+  EXPECT_THAT(TriggersText({trigger}, absl::FromUnixSeconds(999)), HasSubstr("muted until"));
+  EXPECT_THAT(TriggersText({trigger}, absl::FromUnixSeconds(1000)), Not(HasSubstr("muted")));
 }
 
 TEST(TriggerTextTest, StatisticsAddUpWhatWasSuppressed) {

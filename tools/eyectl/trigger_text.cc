@@ -16,10 +16,13 @@ namespace {
 using base::EscapeForTerminal;
 using google::protobuf::util::TimeUtil;
 
-std::string StateOf(const v1::Trigger& trigger) {
+std::string StateOf(const v1::Trigger& trigger, absl::Time now) {
   if (trigger.has_enabled() && !trigger.enabled()) return "disabled";
   if (!trigger.suspended().empty()) return "SUSPENDED";
-  if (trigger.has_muted_until()) return "muted until " + TimeUtil::ToString(trigger.muted_until());
+  if (trigger.has_muted_until() &&
+      TimeUtil::TimestampToNanoseconds(trigger.muted_until()) > absl::ToUnixNanos(now)) {
+    return "muted until " + TimeUtil::ToString(trigger.muted_until());
+  }
   return "on";
 }
 
@@ -35,11 +38,11 @@ std::string Cost(const google::protobuf::Duration& time) {
 
 }  // namespace
 
-std::string TriggersText(const std::vector<v1::Trigger>& triggers) {
+std::string TriggersText(const std::vector<v1::Trigger>& triggers, absl::Time now) {
   if (triggers.empty()) return "this gateway has no triggers\n";
   Table table({"TRIGGER", "STATE", "BY", "SEVERITY", "ATT&CK", "DESCRIPTION"});
   for (const v1::Trigger& t : triggers) {
-    table.Add({EscapeForTerminal(t.id()), StateOf(t), EnumName(t.managed_by()),
+    table.Add({EscapeForTerminal(t.id()), StateOf(t, now), EnumName(t.managed_by()),
                t.severity() == v1::SEVERITY_UNSPECIFIED ? "MEDIUM" : EnumName(t.severity()),
                EscapeForTerminal(fmt::format("{}", fmt::join(t.attack_ids(), ","))),
                EscapeForTerminal(t.description())});
@@ -77,10 +80,12 @@ std::string ValidationText(const v1::Trigger& trigger, const v1::ValidateTrigger
                       response.indexed() ? "indexed" : "looked at for every event");
   }
   for (const v1::TriggerProblem& problem : response.problems()) {
-    out +=
-        fmt::format("{}: {}: {}{}\n", id, EscapeForTerminal(problem.field()),
-                    style.Paint(Tone::kAlarm, EscapeForTerminal(problem.message())),
-                    problem.has_position() ? fmt::format(" (at byte {})", problem.position()) : "");
+    // Most sentences say it themselves.
+    const bool has_more =
+        problem.has_position() && problem.message().find("at position") == std::string::npos;
+    out += fmt::format("{}: {}: {}{}\n", id, EscapeForTerminal(problem.field()),
+                       style.Paint(Tone::kAlarm, EscapeForTerminal(problem.message())),
+                       has_more ? fmt::format(" (at byte {})", problem.position()) : "");
   }
   return out;
 }
