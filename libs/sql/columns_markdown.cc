@@ -12,9 +12,11 @@ namespace {
 
 constexpr std::string_view kHead = R"(# SQL columns
 
-Generated from the protos; do not edit: `bazel run //libs/sql:columns_markdown > protos/COLUMNS.md`.
+Generated from the protos and the tables; do not edit:
+`bazel run //services/collector_gateway:columns_markdown > protos/COLUMNS.md`.
 
-The event tables that filters and conditions read. What is absent in the event is NULL; so is a text or
+A filter of a stream reads the event tables; in it, as in a trigger without `window`, the table is the event
+at hand. In `GatewayService.Query` the event tables are history: every event that is stored. What is absent in the event is NULL; so is a text or
 number without presence that is empty or 0, and an empty list or map. Times are nanoseconds since 1970,
 durations nanoseconds; a 64-bit mask keeps its bits, so beyond 2^63 it is negative. Enums are texts
 without their prefix, booleans 0 or 1. A list of texts is its elements joined by a space, and
@@ -24,7 +26,20 @@ text at an element.
 `LIKE` ignores ASCII case; `=`, `GLOB` and `REGEXP` (RE2, unanchored) do not.
 )";
 
-std::string_view TypeText(CellType type) {
+// The field's place in the protos, such as "ProcessEvent.namespaces.pid".
+std::string ProtoField(const Column& column) {
+  const auto& path = column.path();
+  // The payload's own message name says more than the oneof's field.
+  const bool is_payload = path.front()->containing_oneof() != nullptr;
+  std::string text =
+      is_payload ? path.front()->message_type()->name() : std::string("CollectionEvent");
+  for (size_t i = is_payload ? 1 : 0; i < path.size(); ++i) text += "." + path[i]->name();
+  return text;
+}
+
+}  // namespace
+
+const char* TypeText(CellType type) {
   switch (type) {
     case CellType::kInteger:
       return "INTEGER";
@@ -35,8 +50,7 @@ std::string_view TypeText(CellType type) {
   }
 }
 
-// What a reader cannot tell from the type.
-std::string Remark(const Column& column) {
+std::string ColumnRemark(const Column& column) {
   switch (column.kind()) {
     case Column::Kind::kBool:
       return "0 or 1";
@@ -62,19 +76,6 @@ std::string Remark(const Column& column) {
   }
 }
 
-// The field's place in the protos, such as "ProcessEvent.namespaces.pid".
-std::string ProtoField(const Column& column) {
-  const auto& path = column.path();
-  // The payload's own message name says more than the oneof's field.
-  const bool is_payload = path.front()->containing_oneof() != nullptr;
-  std::string text =
-      is_payload ? path.front()->message_type()->name() : std::string("CollectionEvent");
-  for (size_t i = is_payload ? 1 : 0; i < path.size(); ++i) text += "." + path[i]->name();
-  return text;
-}
-
-}  // namespace
-
 std::string ColumnsMarkdown() {
   std::string page(kHead);
   for (const EventTable& table : EventTables()) {
@@ -82,7 +83,7 @@ std::string ColumnsMarkdown() {
                    "\n## {}\n\n| column | type | field | values |\n|---|---|---|---|\n",
                    table.name);
     for (const Column& column : table.columns) {
-      const std::string remark = Remark(column);
+      const std::string remark = ColumnRemark(column);
       fmt::format_to(std::back_inserter(page), "| `{}` | {} | `{}` | {}{}|\n", column.name(),
                      TypeText(column.type()), ProtoField(column), remark,
                      remark.empty() ? "" : " ");

@@ -156,6 +156,7 @@ std::span<const EventTable> EventTables() {
       MakeTable("filesystem_events", "filesystem", v1::EVENT_KIND_FILESYSTEM),
       MakeTable("performance_events", "performance", v1::EVENT_KIND_PERFORMANCE),
       MakeTable("trigger_events", "trigger_request", v1::EVENT_KIND_TRIGGER_REQUEST),
+      MakeTable("loss_events", "loss", v1::EVENT_KIND_LOSS),
   };
   return *kTables;
 }

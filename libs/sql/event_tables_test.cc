@@ -35,11 +35,11 @@ std::string Show(const v1::CollectionEvent& event, const char* table, const char
   return "";
 }
 
-TEST(EventTablesTest, AreTheFive) {
+TEST(EventTablesTest, AreThoseOfEveryKindOfTheLog) {
   std::vector<std::string> names;
   for (const EventTable& table : EventTables()) names.push_back(table.name);
   EXPECT_THAT(names, ElementsAre("process_events", "network_events", "filesystem_events",
-                                 "performance_events", "trigger_events"));
+                                 "performance_events", "trigger_events", "loss_events"));
   EXPECT_EQ(FindEventTable("PROCESS_events")->kind, v1::EVENT_KIND_PROCESS);
   EXPECT_EQ(FindEventTable("processes"), nullptr);
 }

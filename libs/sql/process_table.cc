@@ -118,7 +118,9 @@ const std::string& ProcessTable::name() const {
   return *kName;
 }
 
-std::span<const LiveColumn> ProcessTable::columns() const { return TheLayout().columns; }
+std::span<const LiveColumn> ProcessTable::columns() const { return Columns(); }
+
+std::span<const LiveColumn> ProcessTable::Columns() { return TheLayout().columns; }
 
 bool ProcessTable::IsExpired(const Row& row) const {
   return row.end_ns != kLiving && row.end_ns <= now_ns_ && now_ns_ - row.end_ns > keep_ended_ns_;
@@ -129,12 +131,14 @@ bool ProcessTable::HasRow(size_t slot) const {
 }
 
 Cell ProcessTable::Get(size_t slot, size_t column, std::string* scratch) const {
-  const Row& row = rows_[slot];
-  if (column == kEndTime) {
-    if (row.end_ns == kLiving) return {};
-    return {.type = CellType::kInteger, .integer = row.end_ns};
-  }
-  return TheLayout().sources[column]->Get(row.event, scratch);
+  return Value(rows_[slot].event, end_ns(slot), column, scratch);
+}
+
+Cell ProcessTable::Value(const v1::CollectionEvent& event, std::optional<int64_t> end_ns,
+                         size_t column, std::string* scratch) {
+  if (column != kEndTime) return TheLayout().sources[column]->Get(event, scratch);
+  if (!end_ns.has_value()) return {};
+  return {.type = CellType::kInteger, .integer = *end_ns};
 }
 
 std::span<const uint32_t> ProcessTable::Find(size_t column, const Cell& value) const {

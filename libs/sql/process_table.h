@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +47,18 @@ class ProcessTable final : public LiveTable {
   bool HasRow(size_t slot) const override;
   Cell Get(size_t slot, size_t column, std::string* scratch) const override;
   std::span<const uint32_t> Find(size_t column, const Cell& value) const override;
+
+  // The table's columns, and the value of one in a row whose last word is `event`, which
+  // ended at `end_ns` (nullopt: it lives).
+  static std::span<const LiveColumn> Columns();
+  static Cell Value(const v1::CollectionEvent& event, std::optional<int64_t> end_ns, size_t column,
+                    std::string* scratch);
+  // Of a row that HasRow: its last word, and when it ended.
+  const v1::CollectionEvent& event(size_t slot) const { return rows_[slot].event; }
+  std::optional<int64_t> end_ns(size_t slot) const {
+    if (rows_[slot].end_ns == kLiving) return std::nullopt;
+    return rows_[slot].end_ns;
+  }
 
   size_t rows() const { return by_key_.size(); }
   size_t bytes() const { return bytes_; }

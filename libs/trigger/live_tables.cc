@@ -75,6 +75,7 @@ bool LiveTables::AddBaseline(const BaselineHash& hash, int64_t first_seen_ns, co
 }
 
 void LiveTables::LoadBaseline(const std::vector<BaselineHash>& baseline) {
+  ++replaced_;
   baseline_.Clear();
   known_.clear();
   for (const BaselineHash& hash : baseline) AddBaseline(hash, 0, "loaded");
@@ -88,6 +89,7 @@ void LiveTables::LoadBaseline(const std::vector<BaselineHash>& baseline) {
 }
 
 void LiveTables::SetLists(const Lists& lists) {
+  ++replaced_;
   lists_.Clear();
   for (const auto& [name, values] : lists) {
     for (const std::string& value : values) {

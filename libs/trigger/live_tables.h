@@ -56,6 +56,12 @@ class LiveTables {
     return {&processes_, &baseline_, &lists_};
   }
 
+  const sql::ProcessTable& process_table() const { return processes_; }
+  const sql::RowTable& baseline() const { return baseline_; }
+  const sql::RowTable& lists() const { return lists_; }
+  // Changes when rows of baseline or lists were replaced rather than added.
+  uint64_t replaced() const { return replaced_; }
+
   size_t processes() const { return processes_.rows(); }
   size_t process_bytes() const { return processes_.bytes(); }
   uint64_t processes_evicted() const { return processes_.evicted(); }
@@ -79,6 +85,7 @@ class LiveTables {
   absl::flat_hash_set<std::string> known_;
   std::vector<Learned> learned_;
   std::string key_;  // of the event in hand
+  uint64_t replaced_ = 0;
 };
 
 // A live table that can be put in another's place between two runs, so that what was compiled

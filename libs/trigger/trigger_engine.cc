@@ -57,6 +57,10 @@ class TriggerEngine::Impl {
     const TurnLock lock(turn_mu_, mu_);
     return missed_events_;
   }
+  void ReadLive(const std::function<void(const LiveTables&)>& read) const {
+    base::MutexLock lock(mu_);
+    read(live_);
+  }
 
  private:
   struct Record : TriggerRecord {
@@ -417,5 +421,8 @@ std::vector<v1::TriggerStatistics> TriggerEngine::Statistics(
 QueueStatistics TriggerEngine::Queue() const { return impl_->Queue(); }
 EngineGauges TriggerEngine::Gauges() const { return impl_->Gauges(); }
 uint64_t TriggerEngine::missed_events() const { return impl_->missed_events(); }
+void TriggerEngine::ReadLive(const std::function<void(const LiveTables&)>& read) const {
+  impl_->ReadLive(read);
+}
 
 }  // namespace daemoneye::trigger

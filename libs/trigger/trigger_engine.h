@@ -154,6 +154,10 @@ class TriggerEngine {
   EngineGauges Gauges() const;
   uint64_t missed_events() const;
 
+  // Shows `read` the live tables, which stand still meanwhile: nothing is evaluated until it
+  // returns, so it takes what it needs a piece at a time.
+  void ReadLive(const std::function<void(const LiveTables&)>& read) const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

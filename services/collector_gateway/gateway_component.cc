@@ -51,7 +51,9 @@ class GatewayComponent final : public monitor::Component {
              .tables = {.alerts = &alerts_->alerts(),
                         .audit = store_->store() == nullptr ? nullptr : &store_->store()->audit(),
                         .links = &backend_.links(),
-                        .bus = &context.bus},
+                        .bus = &context.bus,
+                        .read_live =
+                            [this](const auto& read) { triggers_->engine().ReadLive(read); }},
              .problems = [this] { return backend_.Problems(); }},
             context.clock),
         service_(backend_.links(), queries_, context.clock),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "libs/base/status_macros.h"
+#include "libs/sql/columns_markdown.h"
 #include "libs/sql/event_tables.h"
 
 namespace daemoneye::gateway {
@@ -17,17 +18,6 @@ constexpr size_t kMaxReasons = 20;
 constexpr size_t kLossPage = 256;
 constexpr size_t kMaxLosses = 10'000;
 constexpr int kDefaultPageSize = 100;
-
-const char* TypeName(sql::CellType type) {
-  switch (type) {
-    case sql::CellType::kInteger:
-      return "INTEGER";
-    case sql::CellType::kReal:
-      return "REAL";
-    default:
-      return "TEXT";
-  }
-}
 
 void AddReason(std::string reason, v1::Completeness& out) {
   out.set_complete(false);
@@ -42,7 +32,7 @@ v1::TableDescription Describe(const sql::EventTable& table) {
   for (const sql::Column& column : table.columns) {
     v1::ColumnDescription& added = *out.add_columns();
     added.set_name(column.name());
-    added.set_type(TypeName(column.type()));
+    added.set_type(sql::TypeText(column.type()));
     for (const std::string_view value : column.enum_values()) added.add_values(std::string(value));
   }
   return out;
@@ -54,7 +44,7 @@ v1::TableDescription Describe(const storage::RowTable& table) {
   out.set_description(table.description);
   out.set_live(table.is_live);
   out.add_uses("query");
-  if (table.name == "processes") out.add_uses("trigger");
+  if (table.is_for_triggers) out.add_uses("trigger");
   for (const storage::RowColumn& column : table.columns) {
     v1::ColumnDescription& added = *out.add_columns();
     added.set_name(column.name);
@@ -95,8 +85,12 @@ absl::Status QueryEngine::Run(const v1::QueryRequest& request, std::stop_token s
 absl::Status QueryEngine::FillCompleteness(const storage::QueryOutcome& outcome,
                                            v1::Completeness& out) const {
   out.set_complete(true);
-  if (!outcome.has_read_events) return absl::OkStatus();
+  if (!outcome.has_read_events && !outcome.has_read_observed) return absl::OkStatus();
   for (std::string& problem : options_.problems()) AddReason(std::move(problem), out);
+  if (outcome.unreadable > 0) {
+    AddReason(fmt::format("{} stored events are broken and left out", outcome.unreadable), out);
+  }
+  if (!outcome.has_read_events) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::EventReader> losses,
                    options_.store->events().Read({.since = outcome.since,
                                                   .until = outcome.until + absl::Nanoseconds(1),

@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/base/status_macros.h"
-#include "libs/sql/event_tables.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -44,20 +43,22 @@ class PagedCursor final : public RowCursor {
 
   PagedCursor(Read read, ToRow to_row) : read_(std::move(read)), to_row_(std::move(to_row)) {}
 
-  absl::StatusOr<bool> Next(Row& row) override {
+  absl::StatusOr<bool> Next() override {
     if (next_ == page_.size()) {
       ASSIGN_OR_RETURN(page_, read_(after_));
       next_ = 0;
       if (page_.empty()) return false;
     }
-    std::tie(after_, row) = to_row_(page_[next_++]);
+    std::tie(after_, row_) = to_row_(page_[next_++]);
     return true;
   }
+  sql::Cell Get(size_t column) override { return storage::ToCell(row_[column]); }
 
  private:
   const Read read_;
   const ToRow to_row_;
   std::vector<Item> page_;
+  Row row_;
   size_t next_ = 0;
   uint64_t after_ = 0;
 };
@@ -100,7 +101,7 @@ RowTable AlertsTable(const storage::AlertStore* alerts) {
           .description = "An alert that is kept.",
           .columns = {{"sequence", "INTEGER"},
                       {"id", "TEXT"},
-                      {"time", "INTEGER"},
+                      {.name = "time", .type = "INTEGER", .remark = "ns since 1970"},
                       {"severity", "TEXT", {"INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"}},
                       {"title", "TEXT"},
                       {"trigger_id", "TEXT"},
@@ -111,14 +112,18 @@ RowTable AlertsTable(const storage::AlertStore* alerts) {
                       {"executable_path", "TEXT"},
                       {"pid", "INTEGER"},
                       {"correlation_id", "TEXT"},
-                      {"complete", "INTEGER"},
+                      {.name = "complete", .type = "INTEGER", .remark = "0 or 1"},
                       {"state", "TEXT", {"OPEN", "ACKNOWLEDGED"}},
                       {"acknowledged_by", "TEXT"},
                       {"comment", "TEXT"},
-                      {"acknowledged_at", "INTEGER"},
-                      {"attack_ids", "TEXT"},
-                      {"suppressed", "INTEGER"},
-                      {"evidence_json", "TEXT"}},
+                      {.name = "acknowledged_at", .type = "INTEGER", .remark = "ns since 1970"},
+                      {.name = "attack_ids", .type = "TEXT", .remark = "joined by a space"},
+                      {.name = "suppressed",
+                       .type = "INTEGER",
+                       .remark = "alike, held back since the one before"},
+                      {.name = "evidence_json",
+                       .type = "TEXT",
+                       .remark = "JSON array of origins: stream_id, sequence"}},
           .open = [alerts]() -> absl::StatusOr<std::unique_ptr<RowCursor>> {
             return std::make_unique<PagedCursor<v1::Alert>>(
                 [alerts](uint64_t after) -> absl::StatusOr<std::vector<v1::Alert>> {
@@ -140,7 +145,7 @@ RowTable AuditTable(const storage::AuditLog* audit) {
   return {.name = "audit",
           .description = "An act of somebody who may change things, or of the server itself.",
           .columns = {{"sequence", "INTEGER"},
-                      {"time", "INTEGER"},
+                      {.name = "time", .type = "INTEGER", .remark = "ns since 1970"},
                       {"actor", "TEXT"},
                       {"role", "TEXT"},
                       {"method", "TEXT"},
@@ -212,77 +217,21 @@ RowTable MonitorsTable(const LinkSet* links) {
                       {"received", "INTEGER"},
                       {"rejected", "INTEGER"},
                       {"last_error", "TEXT"},
-                      {"last_error_time", "INTEGER"},
-                      {"state_since", "INTEGER"},
+                      {.name = "last_error_time", .type = "INTEGER", .remark = "ns since 1970"},
+                      {.name = "state_since", .type = "INTEGER", .remark = "ns since 1970"},
                       {"reconnects", "INTEGER"},
                       {"version", "TEXT"}},
           .open = OpenOnce(make)};
 }
 
-CellValue ToCellValue(const sql::Cell& cell) {
-  switch (cell.type) {
-    case sql::CellType::kInteger:
-      return cell.integer;
-    case sql::CellType::kReal:
-      return cell.real;
-    case sql::CellType::kText:
-      return std::string(cell.text);
-    default:
-      return {};
-  }
-}
-
-const char* TypeName(sql::CellType type) {
-  switch (type) {
-    case sql::CellType::kInteger:
-      return "INTEGER";
-    case sql::CellType::kReal:
-      return "REAL";
-    default:
-      return "TEXT";
-  }
-}
-
-RowTable ProcessesTable(const event_bus::EventBus* bus) {
-  const sql::EventTable& events = *sql::FindEventTable("process_events");
-  const auto make = [bus, &events]() -> absl::StatusOr<std::vector<Row>> {
-    std::vector<Row> rows;
-    if (bus == nullptr) return rows;
-    v1::EventFilter filter;
-    filter.add_kinds(v1::EVENT_KIND_PROCESS);
-    filter.set_own(true);
-    ASSIGN_OR_RETURN(const event_bus::StateSnapshot state, bus->Snapshot(filter));
-    std::string scratch;
-    for (const std::string& bytes : state.events) {
-      v1::CollectionEvent event;
-      if (!event.ParseFromString(bytes)) continue;  // the bus serialised it itself
-      Row row;
-      for (const sql::Column& column : events.columns) {
-        row.push_back(ToCellValue(column.Get(event, &scratch)));
-      }
-      row.emplace_back();  // end_time: it lives
-      rows.push_back(std::move(row));
-    }
-    return rows;
-  };
-  RowTable table{.name = "processes",
-                 .description = "A process that lives now, on any host, as it was last seen.",
-                 .is_live = true,
-                 .open = OpenOnce(make)};
-  for (const sql::Column& column : events.columns) {
-    storage::RowColumn& added =
-        table.columns.emplace_back(storage::RowColumn{column.name(), TypeName(column.type())});
-    for (const std::string_view value : column.enum_values()) added.values.emplace_back(value);
-  }
-  table.columns.push_back({"end_time", "INTEGER"});
-  return table;
-}
-
 }  // namespace
 
 std::vector<storage::RowTable> MakeQueryTables(const QueryTableSources& sources) {
-  return {AlertsTable(sources.alerts), AuditTable(sources.audit), MonitorsTable(sources.links),
-          ProcessesTable(sources.bus)};
+  std::vector<RowTable> tables = MakeLiveQueryTables(sources.read_live, sources.bus);
+  tables.push_back(AlertsTable(sources.alerts));
+  tables.push_back(AuditTable(sources.audit));
+  tables.push_back(MonitorsTable(sources.links));
+  return tables;
 }
 
 }  // namespace daemoneye::gateway

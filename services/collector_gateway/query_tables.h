@@ -1,5 +1,5 @@
-// The tables of GatewayService.Query beside the stored events: alerts, audit, monitors, and the
-// processes that live now.
+// The tables of GatewayService.Query beside the stored events: alerts, audit, monitors, and what is
+// now (live_query_tables.h).
 #pragma once
 
 #include <vector>
@@ -9,6 +9,7 @@
 #include "libs/storage/audit_log.h"
 #include "libs/storage/sqlite/row_table.h"
 #include "services/collector_gateway/link_set.h"
+#include "services/collector_gateway/live_query_tables.h"
 
 namespace daemoneye::gateway {
 
@@ -18,6 +19,7 @@ struct QueryTableSources {
   const storage::AuditLog* audit = nullptr;
   const LinkSet* links = nullptr;
   const event_bus::EventBus* bus = nullptr;
+  ReadLive read_live = {};
 };
 
 // The tables for one query: what is live is read once, when it is first asked for. The sources

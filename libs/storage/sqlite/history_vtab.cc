@@ -1,6 +1,5 @@
 #include "libs/storage/sqlite/history_vtab.h"
 
-#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <cstring>
@@ -225,10 +224,10 @@ int Settle(sqlite3_vtab_cursor* base, Connection& /*connection*/) {
     if (state.scanned % 64 == 0 && !state.check()) return SQLITE_INTERRUPT;
     cursor.row_id = cursor.rows->getColumn(0).getInt64();
     const std::string_view bytes = BytesOf(cursor.rows->getColumn(1));
+    // The answer says that it lacks one; the rest of it is still worth having.
     if (!cursor.event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-      state.failure = absl::DataLossError(
-          fmt::format("stored event at position {} does not parse", cursor.row_id));
-      return SQLITE_ERROR;
+      ++state.unreadable;
+      continue;
     }
     bool may_match = true;
     for (const sql::Constraint& constraint : cursor.constraints) {

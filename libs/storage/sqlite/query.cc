@@ -89,7 +89,8 @@ class QueryRun {
   bool Flush();
   absl::Status Bind(sqlite3_stmt* statement);
   absl::Status Step(sqlite3_stmt* statement);
-  void AddRow(sqlite3_stmt* statement);
+  // False, with reason_ set: the row is too large.
+  bool AddRow(sqlite3_stmt* statement);
   absl::Status Failure(sqlite3* db, int result);
 
   const v1::QueryRequest& request_;
@@ -169,7 +170,7 @@ absl::Status QueryRun::Bind(sqlite3_stmt* statement) {
   return absl::OkStatus();
 }
 
-void QueryRun::AddRow(sqlite3_stmt* statement) {
+bool QueryRun::AddRow(sqlite3_stmt* statement) {
   v1::QueryRow& row = *pending_.mutable_rows()->add_rows();
   const int columns = sqlite3_column_count(statement);
   for (int i = 0; i < columns; ++i) {
@@ -199,8 +200,15 @@ void QueryRun::AddRow(sqlite3_stmt* statement) {
         cell.set_null(true);
     }
   }
+  const size_t bytes = row.ByteSizeLong();
+  if (bytes > kMaxQueryRowBytes) {
+    return EndWith(absl::ResourceExhaustedError(
+        fmt::format("row {} of the answer has {} bytes, the bound is {}: select fewer columns",
+                    outcome_.rows + 1, bytes, kMaxQueryRowBytes)));
+  }
   ++outcome_.rows;
-  pending_bytes_ += row.ByteSizeLong();
+  pending_bytes_ += bytes;
+  return true;
 }
 
 absl::Status QueryRun::Failure(sqlite3* db, int result) {
@@ -223,7 +231,7 @@ absl::Status QueryRun::Step(sqlite3_stmt* statement) {
       outcome_.truncated = true;
       break;
     }
-    AddRow(statement);
+    if (!AddRow(statement)) return reason_;
     const bool is_full =
         pending_.rows().rows_size() >= kMaxMessageRows || pending_bytes_ >= kMaxMessageBytes;
     if (is_full && !Flush()) return reason_;
@@ -246,6 +254,8 @@ absl::StatusOr<QueryOutcome> QueryRun::Run() {
   }
   if (!context_.emit(columns)) return absl::CancelledError("the caller has gone");
   RETURN_IF_ERROR(Step(prepared));
+  outcome_.has_read_observed = state_.has_read_observed;
+  outcome_.unreadable = state_.unreadable;
   if (state_.since_ns <= state_.until_ns) {
     outcome_.has_read_events = true;
     outcome_.since =

@@ -31,6 +31,8 @@ inline constexpr absl::Duration kDefaultQueryTime = absl::Seconds(30);
 inline constexpr absl::Duration kMaxQueryTime = absl::Minutes(10);
 // What SQLite may hold more than at the start of the query (process-wide).
 inline constexpr int64_t kMaxQueryMemoryBytes = 256 << 20;
+// Of one row of the answer: a message of the stream is below 4 MiB, gRPC's default.
+inline constexpr size_t kMaxQueryRowBytes = 2 << 20;
 
 struct QueryContext {
   // Reads the store's file; null: no event tables.
@@ -49,13 +51,17 @@ struct QueryOutcome {
   bool truncated = false;
   // Whether event tables were read, and of which time.
   bool has_read_events = false;
+  // Whether tables were read that rest on what monitors tell (RowTable::is_observed).
+  bool has_read_observed = false;
+  // Stored events that do not parse, and are missing from the answer.
+  uint64_t unreadable = 0;
   absl::Time since = absl::InfiniteFuture();
   absl::Time until = absl::InfinitePast();
 };
 
 // InvalidArgument: the request, naming the field; of the statement what and where.
-// DeadlineExceeded: its timeout. ResourceExhausted: memory. DataLoss: the file is broken.
-// Cancelled: `stop`, or the caller has gone.
+// DeadlineExceeded: its timeout. ResourceExhausted: memory, or a row that is too large. DataLoss:
+// the file is broken. Cancelled: `stop`, or the caller has gone.
 absl::StatusOr<QueryOutcome> RunQuery(const v1::QueryRequest& request, const QueryContext& context);
 
 }  // namespace daemoneye::storage

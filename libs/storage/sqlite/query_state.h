@@ -22,6 +22,10 @@ struct QueryState {
   // False: cut off now. Called now and then, also between events that no one sees.
   std::function<bool()> check;
 
+  // A table that rests on what monitors tell was read.
+  bool has_read_observed = false;
+  // Stored events that are broken, and were passed over.
+  uint64_t unreadable = 0;
   // Stored events looked at.
   uint64_t scanned = 0;
   // event_time of what was asked for, all scans together; since > until: no events were asked for.

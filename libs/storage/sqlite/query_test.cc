@@ -289,6 +289,90 @@ TEST_F(QueryTest, TellsWhichTimeItRestsOn) {
   EXPECT_EQ(range->until, absl::FromUnixNanos(9));
 }
 
+TEST_F(QueryTest, LooksUpWhatEqualsInALiveTable) {
+  auto rows = std::make_shared<std::vector<Row>>();
+  for (int64_t i = 0; i < 2000; ++i) {
+    rows->push_back({i, "name-" + std::to_string(i % 1000), i % 7 == 0 ? CellValue() : 0.5 * i});
+  }
+  tables_.push_back({.name = "now",
+                     .description = "A thing.",
+                     .is_live = true,
+                     .is_observed = true,
+                     .columns = {{"number", "INTEGER"}, {"name", "TEXT"}, {"ratio", "REAL"}},
+                     .open = [rows]() -> absl::StatusOr<std::unique_ptr<RowCursor>> {
+                       return MakeRowCursor(rows);
+                     }});
+  const std::pair<const char*, const char*> cases[] = {
+      {"number = 7", "1"},
+      {"number = 7.0", "1"},
+      {"number = '7'", "1"},
+      {"number = 7.5", "0"},
+      {"number = NULL", "0"},
+      {"number IN (1, 2, 2, NULL, 5000)", "2"},
+      {"name = 'name-3'", "2"},
+      {"name = 'NAME-3'", "0"},
+      {"name = 'NAME-3' COLLATE NOCASE", "2"},
+      {"name = 3", "0"},
+      {"name = x'6e'", "0"},
+      {"name = 'name-3' AND number = 3", "1"},
+      {"name IN (SELECT name FROM now WHERE number < 5)", "10"},
+      {"ratio = 1", "1"},
+      {"ratio IS NULL", "286"},
+  };
+  for (const auto& [where, expected] : cases) {
+    const std::string sql = std::string("SELECT count(*) FROM now WHERE ") + where;
+    EXPECT_THAT(Rows(sql), ElementsAre(expected)) << where;
+  }
+  // Four million pairs, of which nearly none is looked at.
+  v1::QueryRequest request;
+  request.set_sql("SELECT count(*) FROM now a JOIN now b ON a.number = b.number + 1");
+  request.mutable_timeout()->set_seconds(20);
+  const auto outcome = Run(request);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(rows_, ElementsAre("1999"));
+  EXPECT_TRUE(outcome->has_read_observed);
+  EXPECT_FALSE(Run("SELECT * FROM lists")->has_read_observed);
+}
+
+TEST_F(QueryTest, PassesOverAStoredEventThatIsBrokenAndSaysSo) {
+  Store(1, 3);
+  const v1::CollectionEvent event = MakeStoredEvent("a", 4);
+  const std::vector<EventToStore> broken = {{.sequence = 4, .event = &event, .bytes = "\xff\xff"}};
+  ASSERT_TRUE(fixture_.store().Append({.log_stream_id = "log", .events = broken}).ok());
+  Store(5, 1);
+  const auto outcome = Run("SELECT pid FROM process_events");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(rows_, ElementsAre("1", "2", "3", "5"));
+  EXPECT_EQ(outcome->unreadable, 1u);
+}
+
+TEST_F(QueryTest, RefusesARowThatNoClientCouldTake) {
+  std::vector<v1::CollectionEvent> events = MakeStoredEvents("a", 1, 1);
+  events[0].mutable_process()->add_command_line(std::string(60'000, 'x'));
+  ASSERT_TRUE(AppendTo(fixture_.store(), "log", 1, events).ok());
+  std::string columns = "pid";
+  for (int i = 0; i < 60; ++i) columns += ", command_line";
+  const absl::Status status = Run("SELECT " + columns + " FROM process_events").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("row 1 of the answer has"));
+}
+
+TEST_F(QueryTest, BindsEveryTypeAsItIs) {
+  v1::QueryRequest request;
+  request.set_sql("SELECT typeof(?1), typeof(?2), typeof(?3), typeof(?4), typeof(?5), ?1, ?3");
+  request.add_parameters()->set_int64(INT64_MIN);
+  request.add_parameters()->set_double_(0.5);
+  request.add_parameters()->set_string("a\0b\xc3\xa9");
+  request.add_parameters()->set_bytes(std::string("\xff\0", 2));
+  request.add_parameters()->set_null(true);
+  ASSERT_TRUE(Run(request).ok());
+  EXPECT_THAT(rows_, ElementsAre("integer|real|text|blob|null|-9223372036854775808|a"));
+  request.set_sql("SELECT :name, @other, $third, ?4, ?5");
+  EXPECT_TRUE(Run(request).ok());
+  request.mutable_parameters(2)->set_string(std::string(70'000, 'x'));
+  EXPECT_THAT(Run(request).status().ToString(), HasSubstr("parameters[2]"));
+}
+
 TEST_F(QueryTest, KeepsItsMessagesSmall) {
   std::vector<v1::CollectionEvent> events = MakeStoredEvents("a", 1, 200);
   for (auto& event : events) event.mutable_process()->add_command_line(std::string(60'000, 'x'));

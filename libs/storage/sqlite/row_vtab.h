@@ -1,4 +1,6 @@
 // RowTables as SQLite virtual tables: read from the first row to the last, SQLite does the rest.
+// Where a table is live, its rows are there at once, and an equality is looked up in an index that
+// is made the first time.
 //
 // Threads: compatible, with the connection.
 #pragma once

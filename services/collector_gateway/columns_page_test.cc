@@ -1,4 +1,4 @@
-#include "libs/sql/columns_markdown.h"
+#include "services/collector_gateway/columns_page.h"
 
 #include <gtest/gtest.h>
 
@@ -6,16 +6,16 @@
 #include <iterator>
 #include <string>
 
-namespace daemoneye::sql {
+namespace daemoneye::gateway {
 namespace {
 
-TEST(ColumnsMarkdownTest, PageIsUpToDate) {
+TEST(ColumnsPageTest, IsUpToDate) {
   std::ifstream file("protos/COLUMNS.md");
   const std::string page((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  EXPECT_TRUE(page == ColumnsMarkdown())
+  EXPECT_TRUE(page == ColumnsPage())
       << "protos/COLUMNS.md is out of date; bring it up to date with\n"
-         "    bazel run //libs/sql:columns_markdown > protos/COLUMNS.md";
+         "    bazel run //services/collector_gateway:columns_markdown > protos/COLUMNS.md";
 }
 
 }  // namespace
-}  // namespace daemoneye::sql
+}  // namespace daemoneye::gateway
