@@ -5,12 +5,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -238,6 +241,18 @@ TEST_F(ProcessScannerKernelTest, FindsAnImageInMemoryButNotASealedOneOfInit) {
   EXPECT_EQ(events[0].process().executable_path(), "/memfd:payload");
   EXPECT_FALSE(events[0].process().has_file_exists());
   EXPECT_THAT(ScanFor(child.pid()), IsEmpty()) << "once";
+}
+
+TEST_F(ProcessScannerKernelTest, AnImageOnAMountThatHangsNowhereIsNotReplaced) {
+  const base::UniqueFd mount(
+      ::open_tree(AT_FDCWD, TestChild::ProgramPath().c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (mount.get() < 0) GTEST_SKIP() << "open_tree: " << std::strerror(errno);
+  TestChild child("runc:[2:INIT]", {}, mount.get());
+  const auto events = ScanFor(child.pid());
+  EXPECT_THAT(RulesIn(events), IsEmpty());
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events[0].process().executable_path(), "/");
+  EXPECT_FALSE(events[0].process().has_file_exists());
 }
 
 TEST_F(ProcessScannerKernelTest, FindsASetuidImageOutsideTheSystem) {

@@ -252,6 +252,9 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
 Change RecordReader::UpdateFile(ProcessRecord& record) {
   if (!record.image.is_known() || record.is_memfd) return Change::kNone;
   const std::string_view path = record.texts.Get(Text::kExecutable);
+  // An image on a mount that hangs nowhere, as the one from which runc starts containers, has no
+  // path: the kernel shows the root of that mount.
+  if (path == "/") return Change::kNone;
   auto there = reader_.StatPathCached(path);
   if (absl::IsUnavailable(there.status()) && IsOnBlockDevice(record.image)) {
     there = reader_.StatPath(path);
