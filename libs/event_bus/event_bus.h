@@ -104,6 +104,12 @@ struct StateSnapshot {
   std::vector<std::string> events;
 };
 
+// A subject that is no more: its last word, null where none was known, and its end; serialised.
+struct EndedSubject {
+  std::shared_ptr<const std::string> last_word;
+  std::shared_ptr<const std::string> end;
+};
+
 class Subscription {
  public:
   virtual ~Subscription() = default;
@@ -148,6 +154,9 @@ class EventBus {
 
   // The living subjects that pass `filter`, which may select by everything but SAMPLE and sequence.
   virtual absl::StatusOr<StateSnapshot> Snapshot(const v1::EventFilter& filter) const = 0;
+
+  // What ended lately, in that order, where the bus keeps it.
+  virtual std::vector<EndedSubject> Ended() const { return {}; }
 
   // Forgets the state whose origin is `stream_id`: that publisher restarted or left.
   virtual void DropState(const std::string& stream_id) = 0;

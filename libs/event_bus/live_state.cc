@@ -47,7 +47,7 @@ void LiveState::Apply(const event::Event& event, std::string_view bytes) {
   key_.push_back(static_cast<char>(event::KindOf(event)));
   key_.append(subject);
   if (event::EndsSubject(event)) {
-    End(TimeOf(event));
+    End(bytes, TimeOf(event));
   } else {
     Upsert(event, bytes, TimeOf(event));
   }
@@ -97,9 +97,35 @@ void LiveState::Store(Entry& entry, std::string_view bytes) {
   entry.charged_bytes = charge;
 }
 
-void LiveState::End(int64_t time_ns) {
+void LiveState::KeepEnding(std::shared_ptr<const std::string> last_word, std::string_view end,
+                           int64_t time_ns) {
+  Ending& ending = endings_.emplace_back();
+  ending.charged_bytes =
+      sizeof(Ending) + end.size() + (last_word == nullptr ? 0 : last_word->capacity());
+  ending.subject = {std::move(last_word), std::make_shared<const std::string>(end)};
+  ending.time_ns = time_ns;
+  endings_bytes_ += ending.charged_bytes;
+  while (!endings_.empty() &&
+         (endings_bytes_ > max_ended_bytes_ || endings_.front().time_ns < time_ns - kKeepEndedNs)) {
+    endings_bytes_ -= endings_.front().charged_bytes;
+    endings_.pop_front();
+  }
+}
+
+std::vector<EndedSubject> LiveState::Ended() const {
+  std::vector<EndedSubject> ended;
+  ended.reserve(endings_.size());
+  for (const Ending& ending : endings_) ended.push_back(ending.subject);
+  return ended;
+}
+
+void LiveState::End(std::string_view bytes, int64_t time_ns) {
   const auto found = index_.find(key_);
-  if (found != index_.end()) Erase(found->second);
+  const bool is_known = found != index_.end();
+  if (max_ended_bytes_ > 0) {
+    KeepEnding(is_known ? found->second->bytes : nullptr, bytes, time_ns);
+  }
+  if (is_known) Erase(found->second);
   const size_t hash = std::hash<std::string>()(key_);
   const auto [ended, is_new] = ended_.emplace(hash, time_ns);
   ended->second = std::max(ended->second, time_ns);

@@ -4,7 +4,7 @@
 // What is older than what is known is ignored: an event whose origin sequence its stream has passed
 // (a replay), one observed shortly before the word that is known (a slower source), and a word
 // about a subject that is known to have ended. Beyond its bytes the subject that was longest silent
-// is forgotten and counted.
+// is forgotten and counted. What ended is kept for a minute more where there is room set aside.
 //
 // Threads:    none of its own; the bus's publish mutex guards it.
 // Cost:       a hash look-up and a copy of the event's bytes into a buffer that is kept, 0.1 µs.
@@ -20,6 +20,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "libs/event/event.h"
+#include "libs/event_bus/event_bus.h"
 
 namespace daemoneye::event_bus {
 
@@ -35,7 +36,11 @@ class LiveState {
   static constexpr size_t kMaxStreams = 4096;
   static constexpr size_t kMaxEnded = 4096;
 
-  explicit LiveState(size_t max_bytes) : max_bytes_(max_bytes) {}
+  // Of the events' time, between an end and the newest one.
+  static constexpr int64_t kKeepEndedNs = 60'000'000'000;
+
+  explicit LiveState(size_t max_bytes, size_t max_ended_bytes = 0)
+      : max_bytes_(max_bytes), max_ended_bytes_(max_ended_bytes) {}
 
   // Takes in an event whose serialised form is `bytes` and whose origin is set.
   void Apply(const event::Event& event, std::string_view bytes);
@@ -45,6 +50,9 @@ class LiveState {
 
   // Every living subject, in no particular order.
   std::vector<Item> Items();
+
+  // What ended lately, in that order.
+  std::vector<EndedSubject> Ended() const;
 
   size_t entries() const { return index_.size(); }
   size_t bytes() const { return bytes_; }
@@ -65,14 +73,22 @@ class LiveState {
     bool is_first_image = false;
   };
   using Entries = std::list<Entry>;
+  struct Ending {
+    EndedSubject subject;
+    int64_t time_ns = 0;
+    size_t charged_bytes = 0;
+  };
 
   Stream* FindStream(const std::string& stream_id);
   void Upsert(const event::Event& event, std::string_view bytes, int64_t time_ns);
   void Store(Entry& entry, std::string_view bytes);
-  void End(int64_t time_ns);
+  void End(std::string_view bytes, int64_t time_ns);
+  void KeepEnding(std::shared_ptr<const std::string> last_word, std::string_view end,
+                  int64_t time_ns);
   void Erase(Entries::iterator entry);
 
   const size_t max_bytes_;
+  const size_t max_ended_bytes_;
   absl::flat_hash_map<std::string, Stream> streams_;
   uint32_t next_stream_id_ = 0;
   // What FindStream found last: events of one stream come in runs.
@@ -82,6 +98,8 @@ class LiveState {
   absl::flat_hash_map<std::string, Entries::iterator> index_;
   absl::flat_hash_map<size_t, int64_t> ended_;  // hash of the key -> when
   std::deque<size_t> ended_order_;
+  std::deque<Ending> endings_;
+  size_t endings_bytes_ = 0;
   std::string key_;  // of the event in hand
   uint64_t epoch_ = 0;
   size_t bytes_ = 0;

@@ -168,6 +168,45 @@ TEST(LiveStateTest, BytesComeBackWhenSubjectsEnd) {
   EXPECT_EQ(state.bytes(), 0u);
 }
 
+// Names of what ended, "!" for an end of which nothing else is known.
+std::vector<std::string> Ended(const LiveState& state) {
+  std::vector<std::string> names;
+  for (const EndedSubject& subject : state.Ended()) {
+    event::Event event, end;
+    EXPECT_TRUE(end.ParseFromString(*subject.end));
+    EXPECT_EQ(end.process().action(), v1::PROCESS_ACTION_STOP);
+    if (subject.last_word != nullptr) {
+      EXPECT_TRUE(event.ParseFromString(*subject.last_word));
+    }
+    names.push_back(subject.last_word == nullptr ? "!" : event.process().name());
+  }
+  return names;
+}
+
+TEST(LiveStateTest, WhatEndedIsKeptForAMinuteWhereThereIsRoom) {
+  constexpr auto kStop = v1::PROCESS_ACTION_STOP;
+  LiveState without(kPlenty);
+  LiveState state(kPlenty, 4096);
+  for (LiveState* one : {&without, &state}) {
+    Apply(*one, {.pid = 1, .sequence = 1, .name = "a"});
+    Apply(*one, {.action = kStop, .pid = 1, .sequence = 2, .seconds = 100});
+    Apply(*one, {.action = kStop, .pid = 9, .sequence = 3, .seconds = 110});
+  }
+  EXPECT_THAT(Ended(without), testing::IsEmpty());
+  EXPECT_THAT(Ended(state), testing::ElementsAre("a", "!"));
+  Apply(state, {.action = kStop, .pid = 8, .sequence = 4, .seconds = 161});
+  EXPECT_THAT(Ended(state), testing::ElementsAre("!", "!")) << "the first ended 61 s before";
+  for (uint32_t pid = 10; pid < 1000; ++pid) {
+    Apply(state, {.pid = pid, .sequence = 10 * pid, .name = std::to_string(pid)});
+    Apply(state, {.action = kStop, .pid = pid, .sequence = 10 * pid + 1, .seconds = 162});
+  }
+  EXPECT_LT(Ended(state).size(), 100u);
+  EXPECT_EQ(Ended(state).back(), "999");
+  Apply(state, {.pid = 5, .sequence = 20'000, .name = std::string(8192, 'x')});
+  Apply(state, {.action = kStop, .pid = 5, .sequence = 20'001, .seconds = 163});
+  EXPECT_THAT(Ended(state), testing::IsEmpty()) << "too large to be kept";
+}
+
 TEST(LiveStateTest, StreamsAreBounded) {
   LiveState state(kPlenty * 16);
   for (size_t i = 0; i < LiveState::kMaxStreams + 10; ++i) {

@@ -66,7 +66,7 @@ LocalEventBus::LocalEventBus(LocalEventBusOptions options, base::Clock& clock)
              .max_events = options_.ring_max_events,
              .young_bytes = options_.young_bytes},
             clock),
-      state_(options_.state_bytes) {
+      state_(options_.state_bytes, options_.ended_bytes) {
   base::MutexLock lock(core_.mu);
   forms_ = core_.ring.forms();
 }
@@ -253,6 +253,11 @@ absl::StatusOr<StateSnapshot> LocalEventBus::Snapshot(const v1::EventFilter& fil
   }
   snapshot.events = RenderSnapshot(items, selector);
   return snapshot;
+}
+
+std::vector<EndedSubject> LocalEventBus::Ended() const {
+  base::MutexLock lock(publish_mu_);
+  return state_.Ended();
 }
 
 void LocalEventBus::DropState(const std::string& stream_id) {

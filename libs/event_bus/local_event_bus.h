@@ -36,6 +36,8 @@ struct LocalEventBusOptions {
   size_t young_bytes = 512 << 10;
   // Bound of the current state.
   size_t state_bytes = 32 << 20;
+  // Bound of what Ended() returns, which goes back a minute at most. 0: nothing.
+  size_t ended_bytes = 0;
   size_t max_subscribers = 1000;
   // Filters with SQL, each a connection of its own.
   size_t max_sql_filters = 64;
@@ -51,6 +53,7 @@ class LocalEventBus final : public EventBus {
   size_t PublishFramed(FramedEvents events) override;
   absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(SubscribeOptions options) override;
   absl::StatusOr<StateSnapshot> Snapshot(const v1::EventFilter& filter) const override;
+  std::vector<EndedSubject> Ended() const override;
   void DropState(const std::string& stream_id) override;
   BusStatistics statistics() const override;
 

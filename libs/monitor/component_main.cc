@@ -127,7 +127,7 @@ class Run {
         signals_(std::move(signals)),
         started_at_(clock_.Now()),
         publisher_(MakePublisher(definition.name, config)),
-        bus_(MakeBusOptions(config, publisher_), clock_),
+        bus_(MakeBusOptions(definition, config, publisher_), clock_),
         server_metrics_(definition.name, registry_, bus_) {
     publisher_.set_stream_id(bus_.stream_id());
   }
@@ -138,13 +138,15 @@ class Run {
   bool Stop();
 
  private:
-  static event_bus::LocalEventBusOptions MakeBusOptions(const config::Config& config,
+  static event_bus::LocalEventBusOptions MakeBusOptions(const ComponentDefinition& definition,
+                                                        const config::Config& config,
                                                         const v1::Publisher& publisher) {
     event_bus::LocalEventBusOptions options;
     options.monitor = publisher.monitor();
     options.host = publisher.host();
     options.ring_bytes = config.GetBytes("ring_bytes");
     options.ring_max_events = static_cast<size_t>(config.GetInt("ring_events"));
+    options.ended_bytes = definition.ended_bytes;
     return options;
   }
 

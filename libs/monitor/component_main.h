@@ -77,6 +77,8 @@ struct ComponentDefinition {
   // Checks what the table cannot: for --check_config, too. May be empty.
   std::function<absl::Status(const config::Config&)> check;
   std::function<absl::StatusOr<std::unique_ptr<Component>>(const ComponentContext&)> make;
+  // LocalEventBusOptions::ended_bytes.
+  size_t ended_bytes = 0;
 };
 
 // main() of a server: 0 after an orderly end, 1 when something failed, 2 for bad flags or

@@ -171,6 +171,17 @@ void ProcessTable::Apply(const v1::CollectionEvent& event, int64_t now_ns) {
   }
 }
 
+void ProcessTable::Clear() {
+  rows_.clear();
+  free_.clear();
+  by_key_.clear();
+  for (CellIndex& index : indices_) index.Clear();
+  ended_.clear();
+  oldest_ = kNone;
+  newest_ = kNone;
+  bytes_ = 0;
+}
+
 void ProcessTable::End(Row& row, const v1::CollectionEvent& event, int64_t time_ns) {
   row.end_ns = time_ns;
   const v1::ProcessEvent& end = event.process();

@@ -41,6 +41,11 @@ class ProcessTable final : public LiveTable {
   void Apply(const v1::CollectionEvent& event,
              int64_t now_ns = std::numeric_limits<int64_t>::max());
 
+  // Forgets every process.
+  void Clear();
+
+  bool Knows(const std::string& process_key) const { return by_key_.contains(process_key); }
+
   const std::string& name() const override;
   std::span<const LiveColumn> columns() const override;
   size_t slots() const override { return rows_.size(); }

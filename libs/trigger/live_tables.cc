@@ -47,6 +47,17 @@ void LiveTables::Apply(const v1::CollectionEvent& event, absl::Time now) {
   if (event.process().has_executable_hash()) Learn(event);
 }
 
+void LiveTables::FillIn(std::span<const v1::CollectionEvent> state, absl::Time now) {
+  std::vector<bool> is_known;
+  is_known.reserve(state.size());
+  for (const v1::CollectionEvent& event : state) {
+    is_known.push_back(processes_.Knows(event.process().process_key()));
+  }
+  for (size_t i = 0; i < state.size(); ++i) {
+    if (!is_known[i]) Apply(state[i], now);
+  }
+}
+
 void LiveTables::Learn(const v1::CollectionEvent& event) {
   const v1::ProcessEvent& process = event.process();
   if (process.executable_path().empty() || process.has_container_id()) return;

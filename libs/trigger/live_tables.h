@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ class LiveTables {
 
   // Follows an event; times beyond `now` do not move the tables'.
   void Apply(const v1::CollectionEvent& event, absl::Time now);
+  // What is known of before it was followed: of `state`, in order, what tells of processes that are
+  // not there yet.
+  void FillIn(std::span<const v1::CollectionEvent> state, absl::Time now);
+  // Until it is followed again.
+  void ForgetProcesses() { processes_.Clear(); }
   // Replaces the lists; those beyond the bounds are left out and counted.
   void SetLists(const Lists& lists);
   // Replaces what was loaded; what was learned stays where it still counts.

@@ -1,6 +1,7 @@
 #include "libs/trigger/trigger_engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -37,6 +38,7 @@ class TriggerEngine::Impl {
     std::vector<Refusal> none;
     set_ = TriggerSet::Compile({}, SetOptionsOf(options), &none);
     set_->Bind(live_);
+    FollowLocked(!options_.state);
   }
 
   std::vector<Refusal> Apply(Definitions definitions);
@@ -45,7 +47,9 @@ class TriggerEngine::Impl {
   v1::ValidateTriggerResponse Validate(const v1::Trigger& trigger) const;
   absl::StatusOr<v1::BackTestTriggerResponse> BackTest(const v1::Trigger& trigger,
                                                        const EventReader& next,
-                                                       const BackTestOptions& options) const;
+                                                       const BackTestOptions& options);
+  void ReadLive(const std::function<void(const LiveTables&)>& read);
+  bool needs_events() const { return needs_events_.load(std::memory_order_acquire); }
   std::vector<v1::TriggerStatistics> Statistics(const std::vector<std::string>& ids) const;
   QueueStatistics Queue() const;
   EngineGauges Gauges() const;
@@ -56,10 +60,6 @@ class TriggerEngine::Impl {
   uint64_t missed_events() const {
     const TurnLock lock(turn_mu_, mu_);
     return missed_events_;
-  }
-  void ReadLive(const std::function<void(const LiveTables&)>& read) const {
-    base::MutexLock lock(mu_);
-    read(live_);
   }
 
  private:
@@ -85,6 +85,9 @@ class TriggerEngine::Impl {
     return {.event_budget = options.event_budget, .window_budget = options.window_budget};
   }
 
+  void Follow();
+  void FollowLocked(bool follows) REQUIRES(mu_);
+  void StopFollowingLocked() REQUIRES(mu_);
   void FoldCostsLocked() REQUIRES(mu_);
   void RenewRecordsLocked(const std::vector<std::shared_ptr<const v1::Trigger>>& triggers)
       REQUIRES(mu_);
@@ -102,7 +105,9 @@ class TriggerEngine::Impl {
   base::Clock& clock_;
   mutable base::Mutex mu_;
   mutable base::Mutex turn_mu_;  // see TurnLock; taken before mu_
-  base::Mutex apply_mu_;         // one Apply at a time; taken before both
+  base::Mutex apply_mu_;         // one Apply at a time; taken before the others
+  base::Mutex follow_mu_;        // one Follow at a time; taken behind apply_mu_
+  std::atomic<bool> needs_events_ = false;
   Lists lists_ GUARDED_BY(mu_);
   LiveTables live_ GUARDED_BY(mu_);
   std::unique_ptr<TriggerSet> set_ GUARDED_BY(mu_);
@@ -116,7 +121,44 @@ class TriggerEngine::Impl {
   absl::Duration wall_time_ GUARDED_BY(mu_);
   absl::Duration cpu_time_ GUARDED_BY(mu_);
   base::Monotonic next_share_ GUARDED_BY(mu_);
+  // Whether live_ follows the events, and until when for who reads it beside the triggers.
+  bool follows_ GUARDED_BY(mu_) = false;
+  base::Monotonic read_until_ GUARDED_BY(mu_) = base::Monotonic::min();
 };
+
+void TriggerEngine::Impl::FollowLocked(bool follows) {
+  follows_ = follows;
+  set_->UpdateLiveTables(follows);
+  needs_events_.store(follows || set_->size() > 0, std::memory_order_release);
+}
+
+// Has the live tables follow the events, and fills in what there was before. Events are followed
+// first, so that none falls in between; what they tell is newer.
+void TriggerEngine::Impl::Follow() {
+  base::MutexLock follow_lock(follow_mu_);
+  {
+    const TurnLock lock(turn_mu_, mu_);
+    read_until_ = clock_.MonotonicNow() + options_.keep_following;
+    if (follows_) return;
+    FollowLocked(true);
+  }
+  const std::vector<v1::CollectionEvent> state = options_.state();
+  const TurnLock lock(turn_mu_, mu_);
+  live_.FillIn(state, clock_.Now());
+}
+
+void TriggerEngine::Impl::StopFollowingLocked() {
+  if (!follows_ || !options_.state || set_->reads_live()) return;
+  if (clock_.MonotonicNow() < read_until_) return;
+  FollowLocked(false);
+  live_.ForgetProcesses();
+}
+
+void TriggerEngine::Impl::ReadLive(const std::function<void(const LiveTables&)>& read) {
+  Follow();
+  const TurnLock lock(turn_mu_, mu_);
+  read(live_);
+}
 
 std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
   base::MutexLock apply_lock(apply_mu_);
@@ -129,6 +171,7 @@ std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
   // Beside Process: it is bound to the live tables below.
   auto set = TriggerSet::Compile(triggers, SetOptionsOf(options_), &refusals);
   if (!refusals.empty()) return refusals;
+  if (set->reads_live()) Follow();
   const TurnLock lock(turn_mu_, mu_);
   FoldCostsLocked();
   set->TakeWindows(*set_);
@@ -138,6 +181,7 @@ std::vector<Refusal> TriggerEngine::Impl::Apply(Definitions definitions) {
   live_.SetLists(definitions.lists);
   live_.LoadBaseline(definitions.baseline);
   RenewRecordsLocked(triggers);
+  FollowLocked(follows_);
   return {};
 }
 
@@ -223,6 +267,7 @@ void TriggerEngine::Impl::Tick() {
     AddTimeLocked(since);
     AdmitLocked(std::move(hits), &news);
     SuspendLocked(&news);
+    StopFollowingLocked();
   }
   Tell(news);
   HandOver();
@@ -328,12 +373,9 @@ v1::ValidateTriggerResponse TriggerEngine::Impl::Validate(const v1::Trigger& tri
 }
 
 absl::StatusOr<v1::BackTestTriggerResponse> TriggerEngine::Impl::BackTest(
-    const v1::Trigger& trigger, const EventReader& next, const BackTestOptions& options) const {
+    const v1::Trigger& trigger, const EventReader& next, const BackTestOptions& options) {
   std::unique_ptr<LiveTables> live;
-  {
-    const TurnLock lock(turn_mu_, mu_);
-    live = live_.Copy();
-  }
+  ReadLive([&live](const LiveTables& current) { live = current.Copy(); });
   return RunBackTest(trigger, *live, SetOptionsOf(options_), next, options);
 }
 
@@ -405,6 +447,7 @@ std::vector<Refusal> TriggerEngine::Apply(Definitions definitions) {
 void TriggerEngine::Process(std::span<const v1::CollectionEvent* const> events) {
   impl_->Process(events);
 }
+bool TriggerEngine::needs_events() const { return impl_->needs_events(); }
 void TriggerEngine::Tick() { impl_->Tick(); }
 void TriggerEngine::CountMissed(uint64_t events) { impl_->CountMissed(events); }
 v1::ValidateTriggerResponse TriggerEngine::Validate(const v1::Trigger& trigger) const {

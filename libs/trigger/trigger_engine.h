@@ -85,6 +85,12 @@ struct EngineOptions {
   absl::Duration window_budget = absl::Milliseconds(100);
   // What suspends a trigger that keeps exceeding it.
   CostLimits cost_limits;
+  // What the processes are that live, and those that ended lately, as who keeps them tells: in
+  // order, asked where `processes` is to be read and the events were not followed. Without it they
+  // always are.
+  std::function<std::vector<v1::CollectionEvent>()> state;
+  // How long they are followed for whom reads the live tables beside the triggers.
+  absl::Duration keep_following = absl::Minutes(10);
 };
 
 struct QueueStatistics {
@@ -131,6 +137,10 @@ class TriggerEngine {
   // Compiles on the calling thread, beside Process. Returns the refusals; empty: applied.
   std::vector<Refusal> Apply(Definitions definitions);
 
+  // False while nothing comes of Process: no trigger is in force and nobody reads the live tables.
+  // An event that is published after Apply returned is to be shown if this is true then.
+  bool needs_events() const;
+
   // Evaluates events, and hands what is accepted to the sink.
   void Process(std::span<const v1::CollectionEvent* const> events);
   // Evaluates windows that are due, offers what is queued again, sweeps what waited too long.
@@ -150,13 +160,13 @@ class TriggerEngine {
 
   // Of these triggers, by id; empty: of all.
   std::vector<v1::TriggerStatistics> Statistics(const std::vector<std::string>& ids = {}) const;
-  QueueStatistics Queue() const;
-  EngineGauges Gauges() const;
-  uint64_t missed_events() const;
-
   // Shows `read` the live tables, which stand still meanwhile: nothing is evaluated until it
   // returns, so it takes what it needs a piece at a time.
   void ReadLive(const std::function<void(const LiveTables&)>& read) const;
+
+  QueueStatistics Queue() const;
+  EngineGauges Gauges() const;
+  uint64_t missed_events() const;
 
  private:
   class Impl;

@@ -360,6 +360,105 @@ TEST_F(TriggerEngineTest, AGenerationKeepsWhatDidNotChange) {
   EXPECT_EQ(Statistics("other").accepted(), 1u);
 }
 
+// An engine that is told what there was before it followed the events.
+class IdleTriggerEngineTest : public TriggerEngineTest {
+ protected:
+  static constexpr char kUnderNginx[] =
+      "SELECT p.* FROM process_events p JOIN processes q ON q.process_key = p.parent_key WHERE "
+      "q.name = 'nginx'";
+
+  static EngineOptions Told(const std::vector<v1::CollectionEvent>* state) {
+    EngineOptions options;
+    options.state = [state] { return *state; };
+    return options;
+  }
+  void Process(const v1::CollectionEvent& event) {
+    const v1::CollectionEvent* const pointer = &event;
+    engine_.Process({&pointer, 1});
+  }
+  void Apply(std::vector<v1::Trigger> triggers) {
+    ASSERT_THAT(engine_.Apply({.triggers = std::move(triggers), .lists = {}, .baseline = {}}),
+                IsEmpty());
+  }
+  size_t Processes() {
+    size_t processes = 0;
+    engine_.ReadLive([&](const LiveTables& live) { processes = live.processes(); });
+    return processes;
+  }
+  static v1::CollectionEvent Child(const std::string& key) {
+    v1::CollectionEvent event = trigger::Process("sh", key);
+    event.mutable_process()->set_parent_key("k1");
+    return event;
+  }
+
+  std::vector<v1::CollectionEvent> state_ = {trigger::Process("nginx", "k1")};
+  TriggerEngine engine_{Told(&state_), sink_, clock_};
+};
+
+TEST_F(IdleTriggerEngineTest, NeedsEventsOnlyWhileATriggerOrAReaderDoes) {
+  EXPECT_FALSE(engine_.needs_events());
+  v1::Trigger off = SqlTrigger("off", kUnderNginx);
+  off.set_enabled(false);
+  Apply({off});
+  EXPECT_FALSE(engine_.needs_events());
+  Apply({SqlTrigger("t", "name = 'nc'")});
+  EXPECT_TRUE(engine_.needs_events());
+  EXPECT_EQ(engine_.Gauges().processes, 0u) << "nobody reads them";
+  Apply({});
+  EXPECT_FALSE(engine_.needs_events());
+  EXPECT_EQ(Processes(), 1u);
+  EXPECT_TRUE(engine_.needs_events()) << "somebody reads them";
+  clock_.Advance(absl::Minutes(11));
+  engine_.Tick();
+  EXPECT_FALSE(engine_.needs_events());
+  EXPECT_EQ(engine_.Gauges().processes, 0u);
+}
+
+TEST_F(IdleTriggerEngineTest, AJoinFindsWhatRanBeforeItsTrigger) {
+  Apply({SqlTrigger("other", "name = 'nc'")});
+  Process(trigger::Process("unseen", "k9"));
+  Apply({SqlTrigger("t", kUnderNginx)});
+  EXPECT_EQ(engine_.Gauges().processes, 1u);
+  Process(Child("k2"));
+  EXPECT_THAT(sink_.matches, SizeIs(1));
+  clock_.Advance(absl::Minutes(11));
+  engine_.Tick();
+  Process(Child("k3"));
+  EXPECT_THAT(sink_.matches, SizeIs(2)) << "a trigger reads on";
+}
+
+TEST_F(IdleTriggerEngineTest, WhatAnEventToldMeanwhileIsNewerThanTheState) {
+  v1::CollectionEvent renamed = trigger::Process("renamed", "k1");
+  TriggerEngine* engine = nullptr;
+  EngineOptions options;
+  options.state = [&] {
+    const v1::CollectionEvent* const event = &renamed;
+    engine->Process({&event, 1});
+    return state_;
+  };
+  TriggerEngine late(options, sink_, clock_);
+  engine = &late;
+  ASSERT_THAT(late.Apply({.triggers = {SqlTrigger("t", kUnderNginx)}, .lists = {}, .baseline = {}}),
+              IsEmpty());
+  const v1::CollectionEvent child = Child("k2");
+  const v1::CollectionEvent* const event = &child;
+  late.Process({&event, 1});
+  EXPECT_THAT(sink_.matches, IsEmpty());
+}
+
+TEST_F(IdleTriggerEngineTest, ABackTestSeesTheProcessesThatNobodyFollowed) {
+  bool is_done = false;
+  const auto response = engine_.BackTest(SqlTrigger("", kUnderNginx),
+                                         [&](std::vector<v1::CollectionEvent>* batch) {
+                                           if (!is_done) *batch = {Child("k2")};
+                                           is_done = true;
+                                           return absl::OkStatus();
+                                         },
+                                         {});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->matched(), 1u);
+}
+
 TEST_F(TriggerEngineTest, ABackTestFindsWhatWasMatchedAndHasNoEffect) {
   Apply({SqlTrigger("t", "name REGEXP '^n[cg]'")});
   const std::vector<v1::CollectionEvent> events = {trigger::Process("nc"), trigger::Process("sh"),

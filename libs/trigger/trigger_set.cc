@@ -42,7 +42,8 @@ std::unique_ptr<sql::GuardedConnection> OpenConnection(
 
 class TriggerSet::Impl {
  public:
-  explicit Impl(const SetOptions& options) : options_(options), switches_(MakeSwitches()) {
+  explicit Impl(const SetOptions& options)
+      : updates_live_tables_(options.updates_live_tables), switches_(MakeSwitches()) {
     const std::vector<const sql::LiveTable*> tables = {&switches_[0], &switches_[1], &switches_[2]};
     connection_ =
         OpenConnection(tables, options.event_budget, std::max(options.event_budget, kBatchBudget));
@@ -58,6 +59,7 @@ class TriggerSet::Impl {
   void EvaluateWindows(absl::Time now, std::vector<Hit>* hits);
   void TakeWindows(Impl& from);
   bool IsIndexed(size_t trigger) const;
+  void UpdateLiveTables(bool updates) { updates_live_tables_ = updates; }
 
  private:
   // What goes with one event table.
@@ -91,7 +93,7 @@ class TriggerSet::Impl {
   void MarkExcepted(size_t first);
   void Buffer(uint32_t trigger, const v1::CollectionEvent& event);
 
-  const SetOptions options_;
+  bool updates_live_tables_;
   LiveTables empty_;
   std::array<LiveTableSwitch, kLiveTableCount> switches_;
   LiveTables* live_ = nullptr;
@@ -184,7 +186,7 @@ void TriggerSet::Impl::Evaluate(std::span<const v1::CollectionEvent* const> even
   for (const auto& trigger : triggers) cut_offs_before_.push_back(trigger->cost.cut_offs);
   placed_.clear();
   for (size_t i = 0; i < events.size(); ++i) {
-    if (options_.updates_live_tables && live_ != nullptr) live_->Apply(*events[i], now);
+    if (updates_live_tables_ && live_ != nullptr) live_->Apply(*events[i], now);
     const auto& [table, row] = places_[i];
     if (table != nullptr && !table->triggers.empty()) Visit(*table, row, *events[i]);
   }
@@ -352,6 +354,7 @@ void TriggerSet::EvaluateWindows(absl::Time now, std::vector<Hit>* hits) {
   impl_->EvaluateWindows(now, hits);
 }
 void TriggerSet::TakeWindows(TriggerSet& from) { impl_->TakeWindows(*from.impl_); }
+void TriggerSet::UpdateLiveTables(bool updates) { impl_->UpdateLiveTables(updates); }
 void TriggerSet::Suspend(size_t trigger) { impl_->triggers[trigger]->is_suspended = true; }
 size_t TriggerSet::size() const { return impl_->triggers.size(); }
 const std::shared_ptr<const v1::Trigger>& TriggerSet::definition(size_t trigger) const {
@@ -364,6 +367,9 @@ const std::string& TriggerSet::effective_sql(size_t trigger) const {
 bool TriggerSet::is_indexed(size_t trigger) const { return impl_->IsIndexed(trigger); }
 bool TriggerSet::is_batched(size_t trigger) const { return impl_->triggers[trigger]->is_batched; }
 bool TriggerSet::reads_live(size_t trigger) const { return impl_->triggers[trigger]->reads_live; }
+bool TriggerSet::reads_live() const {
+  return std::ranges::any_of(impl_->triggers, [](const auto& t) { return t->reads_live; });
+}
 
 size_t TriggerSet::window_events() const {
   size_t events = 0;

@@ -77,6 +77,9 @@ class TriggerSet {
   // Carries over what the windows of unchanged triggers hold. Before the first Evaluate.
   void TakeWindows(TriggerSet& from);
 
+  // Whether the live tables follow the events from now on; before, as the options say.
+  void UpdateLiveTables(bool updates);
+
   // Stops evaluating a trigger.
   void Suspend(size_t trigger);
 
@@ -89,6 +92,8 @@ class TriggerSet {
   bool is_indexed(size_t trigger) const;
   bool is_batched(size_t trigger) const;
   bool reads_live(size_t trigger) const;
+  // Whether any trigger does.
+  bool reads_live() const;
 
   size_t window_events() const;
   size_t window_bytes() const;

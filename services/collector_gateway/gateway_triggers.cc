@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
+#include "services/collector_gateway/known_processes.h"
 #include "services/collector_gateway/trigger_metrics.h"
 
 namespace daemoneye::gateway {
@@ -18,6 +19,12 @@ class NoDispatch final : public trigger::MatchSink {
   void OnSuspended(const std::string& /*id*/, const std::string& /*reason*/) override {}
 };
 
+trigger::EngineOptions EngineOptionsOf(const event_bus::EventBus& bus) {
+  trigger::EngineOptions options;
+  options.state = [&bus] { return KnownProcesses(bus); };
+  return options;
+}
+
 }  // namespace
 
 GatewayTriggers::GatewayTriggers(const GatewayTriggerPorts& ports)
@@ -26,7 +33,7 @@ GatewayTriggers::GatewayTriggers(const GatewayTriggerPorts& ports)
                  .raise = ports.raise,
                  .completeness = ports.completeness,
                  .on_problem = ports.on_problem}),
-      engine_({}, dispatch_, ports.clock),
+      engine_(EngineOptionsOf(ports.bus), dispatch_, ports.clock),
       registry_(engine_, ports.store == nullptr ? nullptr : &ports.store->triggers(), ports.clock),
       runner_(ports.bus, engine_, ports.clock),
       service_({.registry = registry_,

@@ -10,5 +10,7 @@ int main(int argc, char** argv) {
                                           {.name = "collector-gateway",
                                            .options = daemoneye::gateway::GatewayOptions(),
                                            .check = daemoneye::gateway::CheckTriggers,
-                                           .make = daemoneye::gateway::MakeGateway});
+                                           .make = daemoneye::gateway::MakeGateway,
+                                           // For `processes`, when it is asked for.
+                                           .ended_bytes = 8 << 20});
 }

@@ -97,7 +97,7 @@ void TriggerRunner::DrainBefore(base::Monotonic deadline) {
   // What there was no time for.
   size_t unread = 0;
   while (has_more) has_more = Poll(nullptr, unread);
-  if (unread != 0) engine_.CountMissed(unread);
+  if (unread != 0 && engine_.needs_events()) engine_.CountMissed(unread);
 }
 
 void TriggerRunner::Wait(const std::stop_token& stop, base::Monotonic until) {
@@ -132,7 +132,7 @@ void TriggerRunner::Drain(const std::stop_token& stop, base::Monotonic next_tick
 bool TriggerRunner::Poll(std::vector<ParsedSpan>* spans, size_t& events) {
   const absl::StatusOr<event_bus::Delivery> delivery = subscription_->Poll(kLimits);
   if (!delivery.ok()) return false;  // cannot be: the oldest are dropped
-  if (delivery->missed.has_value()) {
+  if (delivery->missed.has_value() && engine_.needs_events()) {
     const event_bus::MissedRange& missed = *delivery->missed;
     const uint64_t count = missed.count.value_or(missed.last_sequence - missed.first_sequence + 1);
     engine_.CountMissed(count);
@@ -141,7 +141,7 @@ bool TriggerRunner::Poll(std::vector<ParsedSpan>* spans, size_t& events) {
   }
   events += delivery->event_count;
   if (spans == nullptr) return !delivery->caught_up;
-  for (const BatchSpan& span : delivery->spans) spans->push_back({span, span.batch->parsed()});
+  for (const BatchSpan& span : delivery->spans) spans->push_back({span, nullptr});
   return !delivery->caught_up;
 }
 
@@ -160,6 +160,8 @@ bool TriggerRunner::HasNewPublisher(const std::vector<ParsedSpan>& spans) const 
 }
 
 void TriggerRunner::Process(std::vector<ParsedSpan> spans) {
+  if (!engine_.needs_events()) return;
+  for (ParsedSpan& span : spans) span.Parse();
   if (HasNewPublisher(spans)) return ProcessState(std::move(spans));
   Show(spans);
 }
@@ -179,9 +181,27 @@ void TriggerRunner::ProcessState(std::vector<ParsedSpan> spans) {
     size_t events = 0;
     while (subscription_->next_sequence() <= snapshot->as_of_sequence && Poll(&spans, events)) {
     }
+    if (!engine_.needs_events()) return PassBy(*snapshot);
+    for (ParsedSpan& span : spans) span.Parse();
     ShowNew(*snapshot, spans);
   }
   Show(spans);
+}
+
+void TriggerRunner::PassBy(const event_bus::StateSnapshot& snapshot) {
+  std::set<std::string> publishers;
+  for (const std::string& bytes : snapshot.events) {
+    v1::CollectionEvent event;
+    if (event.ParseFromString(bytes)) publishers.insert(event.origin().stream_id());
+  }
+  Remember(std::move(publishers));
+}
+
+void TriggerRunner::Remember(std::set<std::string> publishers) {
+  if (shown_publishers_.size() + publishers.size() > options_.max_publishers) {
+    shown_publishers_.clear();
+  }
+  shown_publishers_.merge(publishers);
 }
 
 void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
@@ -204,10 +224,7 @@ void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
     const std::pair subject(event.origin().host(), std::string(event::SubjectOf(event)));
     if (!told.contains(subject)) state.push_back(std::move(event));
   }
-  if (shown_publishers_.size() + publishers.size() > options_.max_publishers) {
-    shown_publishers_.clear();
-  }
-  shown_publishers_.merge(publishers);
+  Remember(std::move(publishers));
   std::vector<const v1::CollectionEvent*> pointers;
   pointers.reserve(state.size());
   for (const v1::CollectionEvent& event : state) pointers.push_back(&event);

@@ -4,7 +4,8 @@
 // conditions leave out by themselves. Events are taken some milliseconds' worth at a time, since
 // the engine is cheaper over many. What ran before is state of the bus and no event of the log: it
 // is shown to the engine once a publisher, before the first of its events; a process that those
-// events tell of is not shown twice.
+// events tell of is not shown twice. While the engine needs no events they are passed by, unparsed,
+// and state that comes then is never shown.
 //
 // Lifecycle:  Start once; Stop, idempotent, evaluates what is in the log, for a moment at most, and
 //             returns when no match can follow.
@@ -55,11 +56,15 @@ class TriggerRunner {
   void ShowState();
 
  private:
-  // A run of events of a batch, and the batch's parsed form, asked for once: an old batch makes it
-  // anew each time.
+  // A run of events of a batch, and the batch's parsed form, asked for once, and late: an old batch
+  // makes it anew each time, and where nobody asks for them none are kept.
   struct ParsedSpan {
     event_bus::BatchSpan span;
     std::shared_ptr<const event::EventList> parsed;
+
+    void Parse() {
+      if (parsed == nullptr) parsed = span.batch->parsed();
+    }
 
     uint32_t size() const { return span.count; }
     const v1::CollectionEvent& event(uint32_t i) const { return (*parsed)[span.first + i]; }
@@ -73,11 +78,15 @@ class TriggerRunner {
   void DrainBefore(base::Monotonic deadline);
   // Reads once into `spans`; false when there is nothing more.
   bool Poll(std::vector<ParsedSpan>* spans, size_t& events);
-  // Shows what was read to the engine, and before it the state of publishers that are new in it.
+  // Shows what was read to the engine, if it needs it, and before it the state of publishers that
+  // are new in it.
   void Process(std::vector<ParsedSpan> spans);
   // Shows the state behind `spans`, which were read but not shown, and then them.
   void ProcessState(std::vector<ParsedSpan> spans);
   void ShowNew(const event_bus::StateSnapshot& snapshot, const std::vector<ParsedSpan>& spans);
+  // Takes the state's publishers for shown.
+  void PassBy(const event_bus::StateSnapshot& snapshot);
+  void Remember(std::set<std::string> publishers);
   void Show(const std::vector<ParsedSpan>& spans);
   bool HasNewPublisher(const std::vector<ParsedSpan>& spans) const;
   // Waits for events, state, the next tick or the end.

@@ -6,6 +6,7 @@
 #include "google/protobuf/text_format.h"
 #include "libs/base/mutex.h"
 #include "libs/event_bus/local_event_bus.h"
+#include "services/collector_gateway/known_processes.h"
 #include "services/collector_gateway/match_dispatch.h"
 
 namespace daemoneye::gateway {
@@ -62,7 +63,8 @@ class TriggerRunnerTest : public testing::Test {
     return alerts_;
   }
 
-  event_bus::LocalEventBus bus_{{.monitor = "m", .host = "h"}, base::Clock::Real()};
+  event_bus::LocalEventBus bus_{{.monitor = "m", .host = "h", .ended_bytes = 1 << 20},
+                                base::Clock::Real()};
   base::Mutex mu_;
   base::CondVar changed_;
   std::vector<v1::Alert> alerts_ GUARDED_BY(mu_);
@@ -126,6 +128,39 @@ TEST_F(TriggerRunnerTest, WhatRanBeforeIsShownOnceAPublisher) {
   runner_.ShowState();
   Publish(Process(v1::PROCESS_ACTION_START, "old", 10));
   EXPECT_EQ(Await(2).at(1).pid(), 10u);
+}
+
+TEST_F(TriggerRunnerTest, WhatCameWhileThereWasNoTriggerIsKnownAndNoMatch) {
+  trigger::EngineOptions options;
+  options.state = [this] { return KnownProcesses(bus_); };
+  trigger::TriggerEngine engine(options, dispatch_, base::Clock::Real());
+  TriggerRunner runner(bus_, engine, base::Clock::Real(), {.drain_time = absl::Seconds(60)});
+  ASSERT_TRUE(runner.Start().ok());
+  Publish(Process(v1::PROCESS_ACTION_SNAPSHOT, "nginx", 1));
+  Publish(Process(v1::PROCESS_ACTION_START, "sh", 2));
+  Publish(Process(v1::PROCESS_ACTION_START, "cron", 3));
+  Publish(Process(v1::PROCESS_ACTION_STOP, "", 3));
+  trigger::Definitions definitions;
+  for (const char* parent : {"nginx", "cron"}) {
+    v1::Trigger& trigger = definitions.triggers.emplace_back();
+    trigger.set_id(parent);
+    trigger.mutable_condition()->set_sql(
+        std::string("SELECT p.* FROM process_events p JOIN processes q ON q.process_key = "
+                    "p.parent_key WHERE p.name = 'sh' AND q.name = '") +
+        parent + "'");
+  }
+  ASSERT_TRUE(engine.Apply(std::move(definitions)).empty());
+  // Its parent ran before there was a trigger; that one's has ended, too.
+  for (const uint32_t parent : {1, 3}) {
+    v1::CollectionEvent child = Process(v1::PROCESS_ACTION_START, "sh", 100 + parent);
+    child.mutable_process()->set_parent_key("key-" + std::to_string(parent));
+    Publish(child);
+  }
+  EXPECT_EQ(Await(2).at(0).pid(), 101u);
+  EXPECT_EQ(Await(2).at(1).pid(), 103u);
+  runner.Stop();
+  EXPECT_EQ(Await(2).size(), 2u);
+  EXPECT_EQ(engine.missed_events(), 0u);
 }
 
 TEST_F(TriggerRunnerTest, ATriggerOverRequestsDoesNotFeedItself) {
