@@ -1,8 +1,9 @@
 // Deduplicator: which matches were accepted lately, by key.
 //
+// Beyond max_entries the one that would expire first is forgotten and counted, so at worst an alert
+// comes twice.
+//
 // Threads: compatible.
-// Cost:    0.3 µs a key. Bounded: beyond max_entries the one that would expire first is forgotten
-//          and counted, so at worst an alert comes twice.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,6 @@
 // too many: SQLite decides.
 //
 // Threads: compatible (Find keeps scratch).
-// Cost:    0.3 µs an event with a command line of 90 bytes, and 20 ns a conjunction looked at.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // RateWindow: how much was accepted in the last 60 s, to the second.
 //
 // Threads: compatible.
-// Cost:    a few ns; 256 bytes.
+// Cost:    256 bytes.
 #pragma once
 
 #include <array>

@@ -2,8 +2,8 @@
 // (Aho and Corasick's automaton).
 //
 // Threads: immutable after Build; any.
-// Cost:    1-2 ns a byte of text, however many literals; 4 bytes × the letters used × the literals'
-//          letters.
+// Cost:    2.2 ns a byte of text with 25 literals as with 1,000 (trigger_benchmark); 4 bytes × the
+//          letters used × the literals' letters.
 #pragma once
 
 #include <array>

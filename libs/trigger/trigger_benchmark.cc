@@ -10,35 +10,16 @@
 
 #include "absl/time/time.h"
 #include "libs/sql/sql_filter.h"
+#include "libs/trigger/live_tables.h"
+#include "libs/trigger/text_matcher.h"
 #include "libs/trigger/trigger_set.h"
+#include "libs/trigger/typical_conditions.h"
 
 namespace daemoneye::trigger {
 namespace {
 
 constexpr int kEvents = 1024;
 constexpr size_t kBatch = 256;
-
-// A typical mix, of 100: 40 names, 15 paths, 25 command lines, 5 regular expressions, 5 numbers, 5
-// joins, 3 alternatives, 2 that no index can rule out.
-std::string Condition(int i, bool has_joins) {
-  const std::string n = std::to_string(i);
-  const int kind = i % 100;
-  if (kind < 20) return "name = 'evil" + n + "'";
-  if (kind < 40) return "name IN ('nc" + n + "', 'ncat" + n + "', 'socat" + n + "')";
-  if (kind < 48) return "executable_path LIKE '/tmp/drop" + n + "%'";
-  if (kind < 55) return "executable_path GLOB '/dev/shm/" + n + "*'";
-  if (kind < 80) return "command_line LIKE '%/dev/tcp/" + n + "/%' AND NOT own";
-  if (kind < 85) return "command_line REGEXP 'curl" + n + ".*\\| *(ba)?sh'";
-  if (kind < 90) return "cpu_usage_percent > " + std::to_string(99 + i % 7) + ".5";
-  if (kind < 95) {
-    if (!has_joins) return "name = 'child" + n + "' AND parent_name = 'nginx'";
-    return "SELECT p.* FROM process_events p JOIN processes q ON q.process_key = p.parent_key "
-           "WHERE q.name = 'nginx' AND p.name IN ('sh" +
-           n + "', 'bash" + n + "')";
-  }
-  if (kind < 98) return "name = 'x" + n + "' OR executable_path = '/opt/x" + n + "'";
-  return "length(command_line) > " + std::to_string(5000 + i);
-}
 
 // About what a busy host sends: 20 names, arguments of 90 bytes.
 const std::vector<const v1::CollectionEvent*>& Events() {
@@ -74,7 +55,7 @@ void BM_Triggers(benchmark::State& state) {
   for (int i = 0; i < state.range(0); ++i) {
     auto trigger = std::make_shared<v1::Trigger>();
     trigger->set_id("t" + std::to_string(i));
-    trigger->mutable_condition()->set_sql(Condition(i, /*has_joins=*/true));
+    trigger->mutable_condition()->set_sql(TypicalCondition(i, /*has_joins=*/true));
     triggers.push_back(std::move(trigger));
   }
   std::vector<Refusal> refusals;
@@ -97,11 +78,53 @@ void BM_Triggers(benchmark::State& state) {
 }
 BENCHMARK(BM_Triggers)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
 
+// From definitions to a set; items are triggers.
+void BM_Compile(benchmark::State& state) {
+  std::vector<std::shared_ptr<const v1::Trigger>> triggers;
+  for (int i = 0; i < 100; ++i) {
+    auto trigger = std::make_shared<v1::Trigger>();
+    trigger->set_id("t" + std::to_string(i));
+    trigger->mutable_condition()->set_sql(TypicalCondition(i, /*has_joins=*/true));
+    triggers.push_back(std::move(trigger));
+  }
+  std::vector<Refusal> refusals;
+  for (auto _ : state) benchmark::DoNotOptimize(TriggerSet::Compile(triggers, {}, &refusals));
+  state.SetItemsProcessed(state.iterations() * 100);
+}
+BENCHMARK(BM_Compile);
+
+// What `processes` and `hash_baseline` cost an event.
+void BM_LiveTables(benchmark::State& state) {
+  LiveTables live;
+  size_t at = 0;
+  for (auto _ : state) live.Apply(*Events()[at++ % kEvents], absl::InfiniteFuture());
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_LiveTables);
+
+// range(0): literals, looked for in a text of 90 bytes; items are bytes.
+void BM_TextMatcher(benchmark::State& state) {
+  TextMatcher matcher;
+  for (int i = 0; i < state.range(0); ++i) {
+    matcher.Add("/dev/tcp/" + std::to_string(i) + "/", static_cast<uint32_t>(i));
+  }
+  matcher.Build();
+  const std::string text =
+      "/usr/lib/component/bin/worker11 --configuration=/etc/component/settings.yaml --instance=77";
+  size_t found = 0;
+  for (auto _ : state) {
+    matcher.Match(text, [&found](uint32_t) { ++found; });
+    benchmark::DoNotOptimize(found);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(text.size()));
+}
+BENCHMARK(BM_TextMatcher)->Arg(25)->Arg(1000);
+
 // The peer: a prepared statement a trigger, run for each event.
 void BM_SqlitePerEvent(benchmark::State& state) {
   std::vector<std::unique_ptr<sql::SqlFilter>> filters;
   for (int i = 0; i < state.range(0); ++i) {
-    filters.push_back(*sql::SqlFilter::Create(Condition(i, /*has_joins=*/false)));
+    filters.push_back(*sql::SqlFilter::Create(TypicalCondition(i, /*has_joins=*/false)));
   }
   size_t at = 0;
   std::vector<bool> passes;

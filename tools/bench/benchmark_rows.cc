@@ -97,7 +97,8 @@ void AddBusRows(const Setting& setting, Table& table) {
 }
 
 void AddTriggerRows(const Setting& setting, Table& table) {
-  auto figures = RunBenchmark(setting, "libs/trigger/trigger_benchmark", "BM_");
+  auto figures =
+      RunBenchmark(setting, "libs/trigger/trigger_benchmark", "BM_(Triggers|SqlitePerEvent)/");
   const auto rate = [&](const std::string& name) { return figures.at(name).items_per_second; };
   const double peer_ns = 1e9 / rate("BM_SqlitePerEvent/100") / 100;
   for (const int triggers : {1, 10, 100, 1000}) {

@@ -29,6 +29,10 @@ void AddBusRows(const Setting& setting, Table& table);
 void AddStoreRows(const Setting& setting, Table& table);
 // What triggers cost an event, against SQLite asked for each event and trigger.
 void AddTriggerRows(const Setting& setting, Table& table);
+// From an event of a monitor to its alert in a file, through the real gateway.
+void AddAlertRows(const Setting& setting, Table& table);
+// The real gateway with a store and 100 triggers at 5,000 events a second: memory, CPU, accounting.
+void AddSoakRows(const Setting& setting, Table& table);
 // The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
 void AddServerRows(const Setting& setting, Table& table);
 

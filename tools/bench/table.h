@@ -19,6 +19,8 @@ struct Row {
   // The bound on the ratio value / reference (or on the value itself without one).
   std::optional<double> at_least;
   std::optional<double> at_most;
+  // The bound is one of correctness, not of speed: the run fails where it is missed.
+  bool must_hold = false;
 
   double ratio() const { return reference.has_value() ? value / *reference : value; }
   // True when a bound is there and is met; absent when there is none.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every benchmark (a cc_binary named *_benchmark) runs for a few iterations: built and working, no figures taken.
+# Every benchmark (a cc_binary named *_benchmark) runs for a few iterations: built and working, no figures taken. Then
+# a gateway raises alerts and has a stream run through it for some seconds, and every event is accounted for.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mapfile -t targets < <(bazel query --noshow_progress 'filter("_benchmark$", kind(cc_binary, //...))' 2>/dev/null)
@@ -14,3 +15,5 @@ for target in "${targets[@]}"; do
   echo "-- $target"
   timeout 120 "$bin/${path/://}" --benchmark_min_time=0.001
 done
+echo "-- tools/bench/run"
+timeout 300 tools/bench/run --quick --rows=alert,soak
