@@ -1,6 +1,7 @@
 // AlertDraft: what a trigger or a workflow hands to AlertEngine::Raise.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,6 +16,8 @@ struct AlertDraft {
   v1::Alert alert;
   // Alerts like it are held back for so long; nullopt: the engine's default. Zero: never.
   std::optional<absl::Duration> dedup_window;
+  // Like it, and held back before they came here: told together with what the engine held back.
+  uint64_t suppressed = 0;
   // Tells alerts apart that are alike otherwise, such as the key of a windowed trigger. Not shown.
   std::string dedup_scope;
 };

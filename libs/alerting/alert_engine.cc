@@ -74,11 +74,11 @@ RaiseOutcome AlertEngine::Raise(AlertDraft draft) {
   const base::Monotonic now = clock_.MonotonicNow();
   const v1::Severity severity = draft.alert.severity();
   const MutexLock lock(mu_);
-  if (dedup_.HoldsBack(key, now)) {
+  if (dedup_.HoldsBack(key, now, 1 + draft.suppressed)) {
     ++statistics_.suppressed;
     return RaiseOutcome::kSuppressed;
   }
-  Stamp(draft.alert, clock_.Now(), dedup_.held_back(key));
+  Stamp(draft.alert, clock_.Now(), draft.suppressed + dedup_.held_back(key));
   if (shed_untold_ > 0) TellShed(draft.alert, shed_untold_);
   const size_t bytes = draft.alert.ByteSizeLong();
   if (!queue_.TryPush(draft.alert, bytes)) {

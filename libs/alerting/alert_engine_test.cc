@@ -161,6 +161,21 @@ TEST_F(AlertEngineTest, HoldsBackWhatIsAlikeAndTellsItInTheNextOne) {
   EXPECT_EQ(engine_->statistics().suppressed, 2u);
 }
 
+TEST_F(AlertEngineTest, TellsWhatWasHeldBackBeforeItCame) {
+  Make();
+  engine_->Start();
+  AlertDraft draft = Draft("a");
+  draft.suppressed = 3;
+  EXPECT_EQ(engine_->Raise(draft), RaiseOutcome::kAccepted);
+  EXPECT_EQ(engine_->Raise(draft), RaiseOutcome::kSuppressed);
+  clock_.Advance(absl::Seconds(300));
+  EXPECT_EQ(engine_->Raise(draft), RaiseOutcome::kAccepted);
+  const std::vector<v1::Alert> alerts = StopAndRead();
+  ASSERT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(alerts[0].suppressed(), 3u);
+  EXPECT_EQ(alerts[1].suppressed(), 3u + 1 + 3) << "one held back here stands for those before it";
+}
+
 TEST_F(AlertEngineTest, NothingThatDiffersHidesAnother) {
   Make();
   engine_->Start();

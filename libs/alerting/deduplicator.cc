@@ -2,10 +2,10 @@
 
 namespace daemoneye::alerting {
 
-bool Deduplicator::HoldsBack(const std::string& key, base::Monotonic now) {
+bool Deduplicator::HoldsBack(const std::string& key, base::Monotonic now, uint64_t count) {
   const auto found = entries_.find(key);
   if (found == entries_.end() || now >= found->second.until) return false;
-  ++found->second.held_back;
+  found->second.held_back += count;
   return true;
 }
 

@@ -22,8 +22,9 @@ class Deduplicator {
  public:
   explicit Deduplicator(size_t capacity) : capacity_(capacity) {}
 
-  // True when `key` is within the window of an accepted alert: counts it as held back.
-  bool HoldsBack(const std::string& key, base::Monotonic now);
+  // True when `key` is within the window of an accepted alert: counts it, or the `count` that it
+  // stands for, as held back.
+  bool HoldsBack(const std::string& key, base::Monotonic now, uint64_t count = 1);
 
   // Alerts with `key` that were held back since the last accepted one.
   uint64_t held_back(const std::string& key) const;

@@ -113,7 +113,8 @@ std::optional<std::string> Admission::Admit(TriggerMatch match, TriggerRecord& r
     return suppress("rate_limited");
   }
   const std::string key = DedupKey(match);
-  if (accepted_.Contains(key, now)) return suppress("duplicate");
+  if (accepted_.HoldsBack(key, now)) return suppress("duplicate");
+  match.suppressed = accepted_.held_back(key);
   const absl::Duration window =
       trigger.has_dedup_window() ? ToDuration(trigger.dedup_window()) : options_.dedup_window;
   const absl::Duration timeout = trigger.has_request_timeout()

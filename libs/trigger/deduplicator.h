@@ -1,6 +1,6 @@
-// Deduplicator: which matches were accepted lately, by key.
+// Deduplicator: which matches were accepted lately, by key, and how many like them were held back.
 //
-// Beyond max_entries the one that would expire first is forgotten and counted, so at worst an alert
+// Beyond max_entries the one that would be forgotten first is, and is counted, so at worst an alert
 // comes twice.
 //
 // Threads: compatible.
@@ -12,16 +12,22 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
 #include "libs/base/clock.h"
 
 namespace daemoneye::trigger {
 
 class Deduplicator {
  public:
+  // How long after its end a key is remembered that held something back, to tell the next match.
+  static constexpr absl::Duration kRemember = absl::Hours(1);
+
   explicit Deduplicator(size_t max_entries) : max_entries_(max_entries) {}
 
-  // Whether `key` was recorded and has not expired.
-  bool Contains(const std::string& key, base::Monotonic now);
+  // Whether `key` was recorded and has not expired; counts it as held back then.
+  bool HoldsBack(const std::string& key, base::Monotonic now);
+  // Held back since `key` was recorded last.
+  uint64_t held_back(const std::string& key) const;
   // Records `key` until `expiry`; replaces what was recorded.
   void Record(const std::string& key, base::Monotonic expiry);
   // Forgets every key that begins with `prefix`.
@@ -32,12 +38,17 @@ class Deduplicator {
 
  private:
   using Order = std::multimap<base::Monotonic, std::string>;
+  struct Entry {
+    Order::iterator order;
+    base::Monotonic expiry;
+    uint64_t held_back = 0;
+  };
 
-  void Expire(base::Monotonic now);
+  void ForgetUntil(base::Monotonic now);
 
   const size_t max_entries_;
-  Order order_;  // by expiry
-  absl::flat_hash_map<std::string, Order::iterator> entries_;
+  Order order_;  // by when they are forgotten
+  absl::flat_hash_map<std::string, Entry> entries_;
   uint64_t evicted_ = 0;
 };
 

@@ -31,6 +31,8 @@ struct TriggerMatch {
   std::map<std::string, std::string> details;
   // Triggers that stand between this match and an event that no trigger caused; 0 for the first.
   uint32_t depth = 0;
+  // Matches like it that were held back as duplicates since the last one that was accepted.
+  uint64_t suppressed = 0;
   absl::Time matched_at;
 };
 

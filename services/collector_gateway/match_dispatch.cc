@@ -63,6 +63,7 @@ alerting::AlertDraft DraftOf(const trigger::TriggerMatch& match, v1::Completenes
   for (const auto& [name, text] : trigger.metadata()) (*alert.mutable_details())[name] = text;
   for (const auto& [name, text] : match.details) (*alert.mutable_details())[name] = text;
   if (!match.key.empty()) (*alert.mutable_details())["key"] = match.key;
+  draft.suppressed = match.suppressed;
   draft.dedup_scope = match.key;
   draft.dedup_window = trigger.has_dedup_window()
                            ? absl::Seconds(trigger.dedup_window().seconds()) +

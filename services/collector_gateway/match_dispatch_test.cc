@@ -42,6 +42,7 @@ TEST(MatchDispatchTest, AnAlertCarriesWhatTheMatchShows) {
     metadata { key: "runbook" value: "7" } dedup_window { seconds: 60 })");
   match.key = "k";
   match.details = {{"cpu", "99"}};
+  match.suppressed = 4;
   const alerting::AlertDraft draft = DraftOf(match, {});
   const v1::Alert& alert = draft.alert;
   EXPECT_EQ(alert.title(), "netcat");
@@ -61,6 +62,7 @@ TEST(MatchDispatchTest, AnAlertCarriesWhatTheMatchShows) {
               UnorderedElementsAre(Pair("runbook", "7"), Pair("cpu", "99"), Pair("key", "k")));
   EXPECT_EQ(draft.dedup_window, absl::Minutes(1));
   EXPECT_EQ(draft.dedup_scope, "k");
+  EXPECT_EQ(draft.suppressed, 4u);
 }
 
 TEST(MatchDispatchTest, WhatATriggerDoesNotSayHasItsDefault) {
