@@ -2,16 +2,13 @@
 // statements and events, alone and in batches of any size.
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <array>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "libs/sql/event_tables.h"
+#include "libs/sql/plain_tables.h"
 #include "libs/sql/random_events.h"
-#include "libs/sql/regexp.h"
 #include "libs/sql/sql_filter.h"
 
 namespace daemoneye::sql {
@@ -178,74 +175,6 @@ class RandomConditions {
   RandomEvents& random_;
 };
 
-// A plain table that holds one event at a time.
-class PlainTable {
- public:
-  PlainTable() {
-    EXPECT_EQ(sqlite3_open(":memory:", &db_), SQLITE_OK);
-    Run(table_.Declaration());
-    EXPECT_EQ(regexps_.AddFunction(db_), SQLITE_OK);
-    std::string insert = "INSERT INTO process_events VALUES (?";
-    for (size_t i = 1; i < table_.columns.size(); ++i) insert += ",?";
-    EXPECT_EQ(sqlite3_prepare_v2(db_, (insert + ")").c_str(), -1, &insert_, nullptr), SQLITE_OK);
-  }
-  ~PlainTable() {
-    sqlite3_finalize(insert_);
-    sqlite3_close(db_);
-  }
-
-  // Whether `sql` yields a row for each event alone.
-  std::vector<bool> Answers(const std::string& sql, const std::vector<EventPtr>& events) {
-    sqlite3_stmt* select = nullptr;
-    EXPECT_EQ(sqlite3_prepare_v2(db_, sql.c_str(), -1, &select, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(db_) << "\n"
-        << sql;
-    std::vector<bool> answers;
-    for (const EventPtr& event : events) {
-      Run("DELETE FROM process_events");
-      Insert(*event);
-      answers.push_back(sqlite3_step(select) == SQLITE_ROW);
-      sqlite3_reset(select);
-    }
-    sqlite3_finalize(select);
-    return answers;
-  }
-
- private:
-  void Run(const std::string& sql) {
-    EXPECT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
-  }
-  void Insert(const v1::CollectionEvent& event) {
-    std::string scratch;
-    for (size_t i = 0; i < table_.columns.size(); ++i) {
-      const Cell cell = table_.columns[i].Get(event, &scratch);
-      const int parameter = static_cast<int>(i) + 1;
-      switch (cell.type) {
-        case CellType::kNull:
-          sqlite3_bind_null(insert_, parameter);
-          break;
-        case CellType::kInteger:
-          sqlite3_bind_int64(insert_, parameter, cell.integer);
-          break;
-        case CellType::kReal:
-          sqlite3_bind_double(insert_, parameter, cell.real);
-          break;
-        case CellType::kText:
-          sqlite3_bind_text(insert_, parameter, cell.text.data(),
-                            static_cast<int>(cell.text.size()), SQLITE_TRANSIENT);
-          break;
-      }
-    }
-    EXPECT_EQ(sqlite3_step(insert_), SQLITE_DONE);
-    sqlite3_reset(insert_);
-  }
-
-  const EventTable& table_ = *FindEventTable("process_events");
-  RegexpCache regexps_;
-  sqlite3* db_ = nullptr;
-  sqlite3_stmt* insert_ = nullptr;
-};
-
 std::string Show(const v1::CollectionEvent& event) { return event.ShortDebugString(); }
 
 // The same events in spans of random sizes.
@@ -269,7 +198,11 @@ class SqlFilterPropertyTest : public ::testing::Test {
     const auto filter = SqlFilter::Create(sql);
     ASSERT_TRUE(filter.ok()) << filter.status() << "\n" << sql;
     batched_ += (*filter)->is_batch_independent() ? 1 : 0;
-    const std::vector<bool> expected = plain_.Answers(plain_sql, events_);
+    std::vector<bool> expected;
+    for (const EventPtr& event : events_) {
+      plain_.SetEvent(*event);
+      expected.push_back(plain_.Matches(plain_sql));
+    }
     const std::vector<bool> actual = InBatches(**filter, events_, random_);
     for (size_t i = 0; i < events_.size(); ++i) {
       matches_ += expected[i] ? 1 : 0;
@@ -285,7 +218,7 @@ class SqlFilterPropertyTest : public ::testing::Test {
 
   RandomEvents random_{20'240'229};
   std::vector<EventPtr> events_;
-  PlainTable plain_;
+  PlainTables plain_;
   int batched_ = 0;
   int matches_ = 0;
 };

@@ -96,7 +96,9 @@ TEST_F(TriggerEngineTest, ADuplicateIsOneUntilItsWindowEnds) {
   EXPECT_THAT(sink_.matches, SizeIs(1));
   clock_.Advance(absl::Seconds(2));
   Process({trigger::Process("nc")});
-  EXPECT_THAT(sink_.matches, SizeIs(2));
+  ASSERT_THAT(sink_.matches, SizeIs(2));
+  EXPECT_EQ(sink_.matches[0].suppressed, 0u);
+  EXPECT_EQ(sink_.matches[1].suppressed, 1u) << "the next one tells what was held back";
 }
 
 TEST_F(TriggerEngineTest, TheBusyTargetsMatchWaitsAndTimesOut) {
@@ -322,6 +324,23 @@ TEST_F(TriggerEngineTest, WhoAsksDoesNotWaitForAWholeBatch) {
   EXPECT_LT(evaluated, events.size());
   thread.StopAndJoin();
   EXPECT_EQ(engine.Statistics({"dear"}).at(0).evaluated(), events.size());
+}
+
+TEST_F(TriggerEngineTest, ChangesBesideMatchingLoseNothing) {
+  constexpr int kBatches = 200;
+  const std::vector<v1::CollectionEvent> events(10, trigger::Process("nc"));
+  Apply({SqlTrigger("same", "name = 'nc'")});
+  base::Thread thread("process", [&](const std::stop_token&) {
+    for (int i = 0; i < kBatches; ++i) Process(events);
+  });
+  while (Statistics("same").evaluated() < kBatches * events.size()) {
+    Apply({SqlTrigger("same", "name = 'nc'"), SqlTrigger("other", "name LIKE 'n%'")});
+    Apply({SqlTrigger("same", "name = 'nc'")});
+  }
+  thread.StopAndJoin();
+  EXPECT_EQ(Statistics("same").evaluated(), kBatches * events.size());
+  EXPECT_EQ(Statistics("same").matched(), kBatches * events.size());
+  EXPECT_THAT(sink_.matches, SizeIs(testing::Ge(1u)));
 }
 
 TEST_F(TriggerEngineTest, BadStatementsAreRefusedAndNamed) {
