@@ -106,5 +106,62 @@ TEST_F(QuietMachineTest, AReinstallOfAPackageRaisesNoAlert) {
   ExpectNoAlerts();
 }
 
+// What a container engine does, by the runtime below it: a container that waits to be started, one
+// that runs, and many that end at once.
+TEST_F(QuietMachineTest, AContainersStartRaisesNoAlert) {
+  if (access("/usr/sbin/runc", X_OK) != 0 || access("/bin/busybox", X_OK) != 0) {
+    GTEST_SKIP() << "runc and busybox-static are not installed (tools/setup --dev)";
+  }
+  const std::string bundle = directory_.File("bundle");
+  std::filesystem::create_directories(bundle + "/rootfs/bin");
+  std::filesystem::copy_file("/bin/busybox", bundle + "/rootfs/bin/busybox");
+  std::filesystem::create_symlink("busybox", bundle + "/rootfs/bin/sh");
+  std::filesystem::create_symlink("busybox", bundle + "/rootfs/bin/sleep");
+  // Limits cannot be raised in every sandbox that a test runs in.
+  const std::string prepare = fmt::format(
+      "cd '{0}' && runc spec && sed -i -e 's/\"terminal\": true/\"terminal\": false/' "
+      "-e 's/\"hard\": [0-9]*/\"hard\": 1024/' -e 's/\"soft\": [0-9]*/\"soft\": 1024/' "
+      "config.json",
+      bundle);
+  ASSERT_EQ(Run(prepare).code, 0);
+  const auto runc = [&](const std::string& command) {
+    return Run(fmt::format("cd '{0}' && runc --root '{0}/state' {1}", bundle, command));
+  };
+  const auto arguments = [&](const std::string& list) {
+    EXPECT_EQ(Run(fmt::format("cd '{}' && sed -i -z 's/\"args\": \\[[^]]*\\]/\"args\": [{}]/' "
+                              "config.json",
+                              bundle, list))
+                  .code,
+              0);
+  };
+  arguments(R"("sleep", "12")");
+  const Ended created = runc("create de-waiting </dev/null >/dev/null 2>&1");
+  if (created.code != 0) {
+    const Ended why = runc("run de-why </dev/null");
+    GTEST_SKIP() << "runc starts no container here: " << why.output;
+  }
+  AwaitTheEndOf("de-runc-mark");
+  EXPECT_EQ(runc("start de-waiting").code, 0);
+  arguments(R"("sh", "-c", "sleep 0.2; sh -c :")");
+  const Ended many =
+      Run(fmt::format("cd '{0}' && for i in $(seq 30); do runc --root '{0}/state' run de-$i "
+                      "</dev/null || exit 1; done",
+                      bundle));
+  EXPECT_EQ(many.code, 0) << many.output;
+  AwaitTheEndOf("de-runs-mark");
+  runc("delete --force de-waiting");
+  ExpectNoAlerts();
+  // Nor does the monitor hold anything against it.
+  v1::StreamEventsRequest request = testing_support::LiveOnly();
+  request.mutable_filter()->add_actions("SUSPICIOUS");
+  request.set_follow(false);
+  const auto negotiated = client_->Negotiate();
+  ASSERT_TRUE(negotiated.ok()) << negotiated.status();
+  request.mutable_resume()->set_stream_id(negotiated->stream_id());
+  for (const v1::CollectionEvent& event : client_->StreamEvents(request).Rest()) {
+    EXPECT_FALSE(event.has_process()) << event.ShortDebugString();
+  }
+}
+
 }  // namespace
 }  // namespace daemoneye
