@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "libs/base/text.h"
 #include "libs/sql/sql_text.h"
@@ -28,6 +31,19 @@ struct Complaint {
   // What would be right.
   std::string hint;
 };
+
+// What SQLite says without a place, and the word that it is about.
+constexpr auto kAboutWords = std::to_array<std::pair<std::string_view, std::string_view>>(
+    {{"HAVING clause", "HAVING"}, {"a GROUP BY clause", "GROUP"}, {"RIGHT and FULL", "JOIN"}});
+
+// The first word of `sql` that begins as the names of SQLite's own settings do.
+std::string PragmaTable(std::string_view sql) {
+  std::string lower(sql);
+  std::ranges::transform(lower, lower.begin(), absl::ascii_tolower);
+  const size_t begin = lower.find("pragma_");
+  if (begin == std::string::npos) return "";
+  return lower.substr(begin, lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", begin) - begin);
+}
 
 // The rest of `message` behind `head`, if it begins with it.
 std::optional<std::string> Behind(std::string_view message, std::string_view head) {
@@ -78,7 +94,10 @@ Complaint UnknownTable(const std::string& name) {
 Complaint Translate(const std::string& message, std::string_view sql,
                     const GuardedConnection& connection) {
   const Seen& seen = connection.seen();
-  if (!seen.refusal.empty()) return {.what = seen.refusal, .word = seen.word, .hint = seen.hint};
+  if (!seen.refusal.empty()) {
+    const std::string word = seen.word.empty() ? PragmaTable(sql) : seen.word;
+    return {.what = seen.refusal, .word = word, .hint = seen.hint};
+  }
   if (auto name = Behind(message, "no such column: ")) {
     return UnknownColumn(*std::move(name), sql, seen.table);
   }
@@ -90,6 +109,9 @@ Complaint Translate(const std::string& message, std::string_view sql,
     return {message, "", connection.options().aggregate_hint};
   if (message.starts_with("too many SQL variables") || message.starts_with("variable number")) {
     return {"a parameter has no value here", "", ""};
+  }
+  for (const auto& [head, word] : kAboutWords) {
+    if (message.starts_with(head)) return {message, std::string(word), ""};
   }
   return {message, "", ""};
 }

@@ -56,7 +56,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT 1 FROM processes", "table processes cannot be read here at position 15"},
         Case{"name IN (SELECT value FROM lists)", "table lists cannot be read here"},
         Case{"SELECT 1 FROM sqlite_schema", "table \"sqlite_schema\" cannot be read here"},
-        Case{"SELECT 1 FROM pragma_table_info('x'), process_events", "cannot be read here"},
+        Case{"SELECT 1 FROM pragma_table_info('x'), process_events",
+             "cannot be read here at position 15"},
         Case{"SELECT 1 FROM process_events, network_events", "a second event table"},
         Case{"SELECT 1", "no event table is read"}, Case{"VALUES (1)", "no event table is read"}));
 
@@ -92,7 +93,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT max(pid) FROM process_events", "it needs window"},
         Case{"min(pid) > 3", "it needs window"},
         Case{"SELECT lag(pid) OVER () FROM process_events", "it needs window"},
-        Case{"SELECT max(pid) OVER () FROM process_events", "it needs window"},
+        Case{"SELECT max(pid) OVER () FROM process_events", "at position 8: it needs window"},
+        Case{"SELECT name FROM process_events HAVING 1", "query at position 33"},
         Case{"name REGEXP '('", "bad regular expression: missing ): ( at position 14"},
         Case{"pid = 1 OR lower(name) REGEXP '[a'", "missing ]: [a at position 32"},
         Case{"json_extract('{}', 'x') = 1", "JSON path error"}));

@@ -117,6 +117,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM process_events WHERE pid = 7)", true},
         Case{"SELECT 1 FROM network_events", false}));
 
+TEST(SqlFilterTest, ASemicolonMayEndAConditionAsItDoesAStatement) {
+  for (const char* sql : {"pid = 7;", "pid = 7 ; \n", "SELECT 1 FROM process_events;"}) {
+    EXPECT_TRUE(SqlFilter::Create(sql).ok()) << sql;
+  }
+}
+
 TEST(SqlFilterTest, KindIsTheTables) {
   auto filter = SqlFilter::Create("SELECT 1 FROM network_events WHERE destination_port = 53");
   ASSERT_TRUE(filter.ok()) << filter.status();

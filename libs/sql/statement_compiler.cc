@@ -56,6 +56,12 @@ absl::StatusOr<Statement> Prepare(GuardedConnection& connection, const std::stri
   return statement;
 }
 
+// Without the semicolon that ends a statement.
+std::string_view WithoutEnd(std::string_view sql) {
+  const size_t last = sql.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos || sql[last] != ';' ? sql : sql.substr(0, last);
+}
+
 // A bare condition. It must stand alone, without its parentheses, and within them: what is valid in
 // both is an expression, and nothing that closes the parenthesis and goes on.
 absl::StatusOr<std::pair<Statement, std::string>> PrepareCondition(GuardedConnection& connection,
@@ -82,7 +88,8 @@ absl::Status CheckProgram(const Program& program, std::string_view sql,
       connection.options().allows_aggregates ? AggregatesEvents(program) : HasAggregate(program);
   if (is_refused && !is_window) {
     std::optional<size_t> offset;
-    for (const std::string_view word : {"count", "sum", "avg", "min", "max", "total", "group"}) {
+    for (const std::string_view word :
+         {"count", "sum", "avg", "min", "max", "total", "group_concat", "group", "over"}) {
       if (!offset) offset = FindWord(sql, word);
     }
     return SqlError(connection.subject(), "aggregate", offset, connection.options().aggregate_hint);
@@ -135,8 +142,9 @@ absl::StatusOr<CompiledStatement> CompileStatement(std::string_view sql,
                                                    const CompileOptions& options) {
   const std::string& subject = connection.subject();
   RETURN_IF_ERROR(CheckText(subject, sql, options.is_condition_only));
-  auto prepared = IsSelect(sql) ? PrepareSelect(connection, sql)
-                                : PrepareCondition(connection, sql, options.condition_head);
+  auto prepared = IsSelect(sql)
+                      ? PrepareSelect(connection, sql)
+                      : PrepareCondition(connection, WithoutEnd(sql), options.condition_head);
   if (!prepared.ok()) return prepared.status();
   auto& [statement, text] = *prepared;
   const Seen seen = connection.seen();
