@@ -165,7 +165,8 @@ grpc::ServerUnaryReactor* TriggerService::BackTestTrigger(grpc::CallbackServerCo
         }
         RETURN_IF_ERROR(BackTest(
             ports_.engine, *ports_.events, in, [context] { return context->IsCancelled(); }, out));
-        for (const std::string& reason : ports_.completeness().reasons()) {
+        const v1::Completeness completeness = ports_.completeness();
+        for (const std::string& reason : completeness.reasons()) {
           out.mutable_completeness()->set_complete(false);
           out.mutable_completeness()->add_reasons(reason);
         }
