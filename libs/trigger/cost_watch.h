@@ -5,7 +5,7 @@
 // asked often, as by a gateway that catches up, is no fault of the trigger.
 //
 // Threads: compatible.
-// Cost:    some ns a call; 1 KiB for a trigger that costs something.
+// Cost:    1 KiB for a trigger that costs something.
 #pragma once
 
 #include <cstdint>
