@@ -1,34 +1,50 @@
 #include "services/collector_gateway/link_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "fmt/format.h"
 #include "grpcpp/security/credentials.h"
 
 namespace daemoneye::gateway {
+namespace {
 
 using base::MutexLock;
+
+std::vector<MonitorAddress> NamesAmong(const std::vector<MonitorAddress>& addresses) {
+  std::vector<MonitorAddress> names;
+  std::copy_if(addresses.begin(), addresses.end(), std::back_inserter(names),
+               [](const MonitorAddress& a) { return a.is_resolved; });
+  return names;
+}
+
+}  // namespace
 
 LinkSet::LinkSet(std::vector<MonitorAddress> addresses, LinkDependencies dependencies,
                  Options options)
     : addresses_(std::move(addresses)),
       deps_(std::move(dependencies)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      lookups_(NamesAmong(addresses_), options_.resolver, options_.resolve_interval, deps_.clock,
+               [this](const MonitorAddress& address, NameLookups::Answer targets) {
+                 OnResolved(address, std::move(targets));
+               }) {}
 
 LinkSet::~LinkSet() { Stop(); }
 
 void LinkSet::Start() {
-  MutexLock lock(mu_);
-  for (const MonitorAddress& address : addresses_) {
-    if (address.is_resolved) continue;
-    if (links_.contains(address.text)) continue;
-    AddLocked(address.text, address.text, address.is_tcp)->Start();
+  {
+    MutexLock lock(mu_);
+    for (const MonitorAddress& address : addresses_) {
+      if (address.is_resolved) {
+        NoteLocked(address.text, v1::MONITOR_STATE_CONNECTING, "not resolved yet");
+      } else if (!links_.contains(address.text)) {
+        AddLocked(address.text, address.text, address.is_tcp)->Start();
+      }
+    }
   }
-  if (std::any_of(addresses_.begin(), addresses_.end(),
-                  [](const MonitorAddress& a) { return a.is_resolved; })) {
-    resolver_ = base::Thread("resolver", [this](std::stop_token stop) { Resolve(stop); });
-  }
+  lookups_.Start();
 }
 
 void LinkSet::Stop() {
@@ -37,7 +53,7 @@ void LinkSet::Stop() {
     is_stopped_ = true;
     for (const auto& [text, link] : links_) link->RequestStop();
   }
-  resolver_.StopAndJoin();
+  lookups_.Stop();
   for (const std::shared_ptr<MonitorLink>& link : links()) link->Stop();
 }
 
@@ -52,6 +68,14 @@ std::vector<std::shared_ptr<MonitorLink>> LinkSet::links() const {
 std::vector<MonitorLink::Status> LinkSet::statuses() const {
   std::vector<MonitorLink::Status> all;
   for (const std::shared_ptr<MonitorLink>& link : links()) all.push_back(link->status());
+  {
+    MutexLock lock(mu_);
+    for (const auto& [name, status] : unresolved_) {
+      if (!HasLinksLocked(name)) all.push_back(status);
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
   return all;
 }
 
@@ -63,8 +87,27 @@ LinkCounts LinkSet::retired() const {
 std::vector<std::string> LinkSet::unresolved() const {
   MutexLock lock(mu_);
   std::vector<std::string> all;
-  for (const auto& [name, reason] : unresolved_) all.push_back(reason);
+  for (const auto& [name, status] : unresolved_) {
+    if (HasLinksLocked(name)) all.push_back(fmt::format("{}: {}", name, status.last_error));
+  }
   return all;
+}
+
+// Their keys begin with the name and a space, which no address has.
+bool LinkSet::HasLinksLocked(const std::string& name) const {
+  const auto link = links_.lower_bound(name + " ");
+  return link != links_.end() && link->first.starts_with(name + " ");
+}
+
+void LinkSet::NoteLocked(const std::string& name, v1::MonitorState state, std::string problem) {
+  MonitorLink::Status& status = unresolved_[name];
+  status.address = name;
+  if (status.state != state || absl::ToUnixNanos(status.state_since) == 0) {
+    status.state_since = deps_.clock.Now();
+  }
+  status.state = state;
+  status.last_error = std::move(problem);
+  status.last_error_time = deps_.clock.Now();
 }
 
 std::shared_ptr<MonitorLink> LinkSet::AddLocked(const std::string& text, const std::string& target,
@@ -77,16 +120,7 @@ std::shared_ptr<MonitorLink> LinkSet::AddLocked(const std::string& text, const s
   return link;
 }
 
-void LinkSet::Resolve(std::stop_token stop) {
-  do {
-    for (const MonitorAddress& address : addresses_) {
-      if (address.is_resolved && !stop.stop_requested()) ResolveOnce(address);
-    }
-  } while (deps_.clock.SleepFor(options_.resolve_interval, stop));
-}
-
-void LinkSet::ResolveOnce(const MonitorAddress& address) {
-  absl::StatusOr<std::vector<std::string>> targets = options_.resolver(address);
+void LinkSet::OnResolved(const MonitorAddress& address, NameLookups::Answer targets) {
   const std::string prefix = address.text + " ";
   std::vector<std::shared_ptr<MonitorLink>> gone;
   {
@@ -94,14 +128,14 @@ void LinkSet::ResolveOnce(const MonitorAddress& address) {
     if (is_stopped_) return;
     if (!targets.ok()) {
       // A resolver that fails says nothing about the links there are.
-      unresolved_[address.text] = targets.status().ToString();
+      NoteLocked(address.text, v1::MONITOR_STATE_RETRYING, targets.status().ToString());
       return;
     }
     unresolved_.erase(address.text);
     if (targets->size() > options_.max_links_per_name) {
-      unresolved_[address.text] =
-          fmt::format("{}: {} addresses, only the first {} are used", address.text, targets->size(),
-                      options_.max_links_per_name);
+      NoteLocked(address.text, v1::MONITOR_STATE_RETRYING,
+                 fmt::format("{} addresses, only the first {} are used", targets->size(),
+                             options_.max_links_per_name));
       targets->resize(options_.max_links_per_name);
     }
     for (const std::string& target : *targets) {

@@ -1,10 +1,9 @@
 // LinkSet: all of a gateway's monitor links, those of resolved names included.
 //
-// Threads:    owns one that resolves names, where there are any; everything public from any.
+// Threads:    owns those of its NameLookups; everything public from any.
 // Ownership:  owns the links.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,22 +11,21 @@
 
 #include "absl/time/time.h"
 #include "libs/base/mutex.h"
-#include "libs/base/thread.h"
 #include "services/collector_gateway/monitor_address.h"
 #include "services/collector_gateway/monitor_link.h"
+#include "services/collector_gateway/name_lookups.h"
 
 namespace daemoneye::gateway {
 
 class LinkSet {
  public:
-  using Resolver = std::function<absl::StatusOr<std::vector<std::string>>(const MonitorAddress&)>;
   struct Options {
     // For TCP; unix sockets are dialled in clear text.
     std::shared_ptr<grpc::ChannelCredentials> tcp_credentials;
     absl::Duration resolve_interval = absl::Seconds(30);
     // Links that one name may resolve to.
     size_t max_links_per_name = 256;
-    Resolver resolver = ResolveMonitorAddress;
+    NameLookups::Resolver resolver = ResolveMonitorAddress;
     LinkTiming timing;
   };
 
@@ -36,22 +34,25 @@ class LinkSet {
   ~LinkSet();
 
   void Start();
-  // Stops all links together. Idempotent.
+  // Stops all links together, without waiting for a resolver. Idempotent.
   void Stop();
 
-  // Of every link there is, by address.
+  // Of every link there is, and of every name that has none, by address.
   std::vector<MonitorLink::Status> statuses() const;
   std::vector<std::shared_ptr<MonitorLink>> links() const;
   // Counts of links that are no more.
   LinkCounts retired() const;
-  // Names that do not resolve now, each with the reason.
+  // What is wrong with the resolving of names that have links all the same.
   std::vector<std::string> unresolved() const;
 
  private:
-  void Resolve(std::stop_token stop);
-  void ResolveOnce(const MonitorAddress& address);
+  // A link an address of the name, from here on.
+  void OnResolved(const MonitorAddress& address, NameLookups::Answer targets);
   std::shared_ptr<MonitorLink> AddLocked(const std::string& text, const std::string& target,
                                          bool is_tcp) REQUIRES(mu_);
+  void NoteLocked(const std::string& name, v1::MonitorState state, std::string problem)
+      REQUIRES(mu_);
+  bool HasLinksLocked(const std::string& name) const REQUIRES(mu_);
 
   const std::vector<MonitorAddress> addresses_;
   const LinkDependencies deps_;
@@ -61,10 +62,11 @@ class LinkSet {
   int next_id_ GUARDED_BY(mu_) = 1;
   bool is_stopped_ GUARDED_BY(mu_) = false;
   std::map<std::string, std::shared_ptr<MonitorLink>> links_ GUARDED_BY(mu_);  // by address text
-  std::map<std::string, std::string> unresolved_ GUARDED_BY(mu_);
+  // By name, as a link to it would be told.
+  std::map<std::string, MonitorLink::Status> unresolved_ GUARDED_BY(mu_);
   LinkCounts retired_ GUARDED_BY(mu_);
 
-  base::Thread resolver_;
+  NameLookups lookups_;  // last: asks for nothing that is gone
 };
 
 }  // namespace daemoneye::gateway
