@@ -12,6 +12,19 @@ namespace {
 
 using base::MutexLock;
 
+// A gateway above takes negotiations of 1 MiB and events of 128 KiB: what one monitor claims must
+// not cut off all the others.
+constexpr size_t kMaxOriginsBytes = 512 << 10;
+constexpr size_t kMaxSourcesBytes = 256 << 10;
+constexpr size_t kMaxToldOriginsBytes = 80 << 10;
+constexpr size_t kMaxToldSourcesBytes = 32 << 10;
+
+// Whether `text` is still within `bound` of what was taken so far.
+bool Fits(const std::string& text, size_t bound, size_t& taken_bytes) {
+  taken_bytes += text.size() + 4;
+  return taken_bytes <= bound;
+}
+
 // What all monitors together can do.
 std::set<v1::SourceCap> Union(const std::vector<MonitorLink::Status>& links) {
   std::set<v1::SourceCap> caps;
@@ -62,19 +75,25 @@ void GatewayBackend::Describe(v1::NegotiateCapabilitiesResponse& response) const
   const std::vector<MonitorLink::Status> links = links_.statuses();
   for (const v1::SourceCap cap : Union(links)) response.add_granted_caps(cap);
   std::set<v1::TaskType> tasks;
+  size_t sources_bytes = 0;
   std::set<std::string> via = {bus_.stream_id()};
   for (const MonitorLink::Status& link : links) {
     if (link.state != v1::MONITOR_STATE_STREAMING) continue;
     for (v1::Source source : link.monitor.sources()) {
       if (source.monitor().empty()) source.set_monitor(link.name());
-      *response.add_sources() = std::move(source);
+      sources_bytes += source.ByteSizeLong();
+      if (sources_bytes <= kMaxSourcesBytes) *response.add_sources() = std::move(source);
     }
     for (const int task : link.monitor.task_types()) tasks.insert(static_cast<v1::TaskType>(task));
     via.insert(link.monitor.via().begin(), link.monitor.via().end());
   }
   for (const v1::TaskType task : tasks) response.add_task_types(task);
   for (const std::string& id : via) response.add_via(id);
+  size_t origins_bytes = 0;
   for (v1::Publisher& publisher : registry_.Publishers()) {
+    publisher.clear_labels();  // told in the streams
+    origins_bytes += publisher.ByteSizeLong();
+    if (origins_bytes > kMaxOriginsBytes) break;
     *response.add_origins() = std::move(publisher);
   }
 }
@@ -171,16 +190,23 @@ void GatewayBackend::TellCapabilities(const std::string& reason) {
   for (const auto& link : links_.links()) there_are.insert(link->id());
   v1::CapabilitiesChanged change;
   OriginRegistry::Streams origins = registry_.streams();
-  for (std::string& id : origins.ids) change.add_origins(std::move(id));
+  size_t origins_bytes = 0;
+  for (std::string& id : origins.ids) {
+    if (Fits(id, kMaxToldOriginsBytes, origins_bytes)) change.add_origins(std::move(id));
+  }
   {
     MutexLock lock(mu_);
     told_origin_changes_ = origins.changes;
     // Links of a name that resolves to others now.
     std::erase_if(contributions_, [&](const auto& c) { return !there_are.contains(c.first); });
+    std::erase_if(told_, [&](const auto& t) { return !there_are.contains(t.first); });
     std::set<int> caps;
+    size_t sources_bytes = 0;
     for (const auto& [id, contribution] : contributions_) {
       caps.insert(contribution.caps.begin(), contribution.caps.end());
-      for (const std::string& source : contribution.sources) change.add_sources(source);
+      for (const std::string& source : contribution.sources) {
+        if (Fits(source, kMaxToldSourcesBytes, sources_bytes)) change.add_sources(source);
+      }
     }
     for (const int cap : caps) change.add_caps(static_cast<v1::SourceCap>(cap));
     std::string told = change.SerializeAsString();

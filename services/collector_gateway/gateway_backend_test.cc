@@ -115,6 +115,26 @@ TEST_F(GatewayBackendTest, TellsWhatAllLinksThatStreamCanDoTogether) {
   EXPECT_THAT(left.origins(), ElementsAre(network.negotiation.stream_id()));
 }
 
+TEST_F(GatewayBackendTest, AMonitorThatClaimsTheWorldLeavesRoomForWhatIsToldOfAll) {
+  FakeMonitor liar;
+  liar.negotiation.add_via("99999999-1111-4111-8111-111111111111");
+  for (int i = 0; i < 3000; ++i) {
+    v1::Publisher& publisher = *liar.negotiation.add_origins();
+    publisher.set_stream_id(std::to_string(i) + std::string(60, 's'));
+    publisher.set_monitor(std::string(200, 'm'));
+    publisher.set_host("h");
+  }
+  Serve(liar, "l", v1::SOURCE_CAP_PROCESS);
+  Dial({"l"});
+  const v1::CapabilitiesChanged change = AwaitSources(1);
+  EXPECT_GT(change.origins_size(), 1000);
+  EXPECT_LT(change.ByteSizeLong(), 128u << 10);
+  v1::NegotiateCapabilitiesResponse negotiation;
+  backend_->Describe(negotiation);
+  EXPECT_GT(negotiation.origins_size(), 1000);
+  EXPECT_LT(negotiation.ByteSizeLong(), 1u << 20);
+}
+
 TEST_F(GatewayBackendTest, ALinkThatNeverConnectsIsNoNews) {
   FakeMonitor process;
   Serve(process, "p", v1::SOURCE_CAP_PROCESS);

@@ -13,6 +13,8 @@ namespace {
 
 using base::MutexLock;
 
+constexpr int kMaxGatewaysBelow = 256;
+
 // Everything there is: SAMPLE must be named, and the monitor's own processes asked for.
 v1::EventFilter EverythingFilter() {
   v1::EventFilter filter;
@@ -108,7 +110,7 @@ absl::Status MonitorLink::RunOnce(std::stop_token stop) {
       s != v1::MONITOR_STATE_DUPLICATE && s != v1::MONITOR_STATE_LOOP) {
     SetState(v1::MONITOR_STATE_CONNECTING);
   }
-  RETURN_IF_ERROR(Negotiate(client, stop));
+  RETURN_IF_ERROR(Negotiate());
   RETURN_IF_ERROR(ClaimOrigins());
   SetState(v1::MONITOR_STATE_NEGOTIATED);
   {
@@ -146,14 +148,30 @@ v1::NegotiateCapabilitiesRequest MonitorLink::NegotiationRequest() const {
   return request;
 }
 
-absl::Status MonitorLink::Negotiate(MonitorClient& client, std::stop_token stop) {
-  ASSIGN_OR_RETURN(monitor_,
-                   client.Negotiate(NegotiationRequest(), timing_.negotiate_timeout, stop));
+absl::StatusOr<v1::NegotiateCapabilitiesResponse> MonitorLink::Ask() {
+  ASSIGN_OR_RETURN(v1::NegotiateCapabilitiesResponse answer,
+                   client_->Negotiate(NegotiationRequest(), timing_.negotiate_timeout, stop_));
+  if (answer.ByteSizeLong() > timing_.max_negotiation_bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("the monitor's negotiation has {} bytes, the bound is {}",
+                    answer.ByteSizeLong(), timing_.max_negotiation_bytes));
+  }
+  return answer;
+}
+
+absl::Status MonitorLink::Negotiate() {
+  ASSIGN_OR_RETURN(monitor_, Ask());
   if (monitor_.stream_id().empty() || monitor_.stream_id().size() > 64) {
     return absl::InvalidArgumentError("the monitor's negotiation has no usable stream_id");
   }
   if (monitor_.monitor().size() > 256 || monitor_.host().size() > 256) {
     return absl::InvalidArgumentError("the monitor's name or host is longer than 256 bytes");
+  }
+  const auto& via = monitor_.via();
+  if (via.size() > kMaxGatewaysBelow ||
+      std::any_of(via.begin(), via.end(), [](const std::string& id) { return id.size() > 64; })) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the monitor's negotiation has no usable via: at most {} stream ids", kMaxGatewaysBelow));
   }
   is_batched_ = HasFeature(v1::FEATURE_BATCHES);
   MutexLock lock(mu_);
@@ -233,7 +251,11 @@ absl::Status MonitorLink::ReadSnapshot(MonitorClient& client, std::stop_token st
   }
   is_snapshot_open_ = false;
   PublishCounts();
-  if (status.code() == absl::StatusCode::kUnimplemented) return absl::OkStatus();
+  if (status.code() == absl::StatusCode::kUnimplemented) {
+    if (!is_batched_) return absl::OkStatus();
+    is_batched_ = false;  // promised and not there: the plain stream is
+    return ReadSnapshot(client, stop);
+  }
   if (status.ok() && !snapshot_completed_) {
     return absl::DataLossError("the monitor's snapshot ended without snapshot_complete");
   }
@@ -308,15 +330,28 @@ absl::Status MonitorLink::OnControl(const v1::StreamControl& control) {
       // Only a gateway speaks for others.
       if (IsGateway()) deps_.registry.Claim(id_, control.publisher());
       return absl::OkStatus();
-    case v1::StreamControl::kCapabilitiesChanged: {
-      is_snapshot_due_ = IsGateway() && HasFeature(v1::FEATURE_SNAPSHOT);
-      MutexLock lock(mu_);
-      *status_.monitor.mutable_granted_caps() = control.capabilities_changed().caps();
-      monitor_ = status_.monitor;
-      break;
-    }
+    case v1::StreamControl::kCapabilitiesChanged:
+      return OnCapabilitiesChanged(control.capabilities_changed());
     default:  // heartbeats, and what a later version adds
       return absl::OkStatus();
+  }
+}
+
+absl::Status MonitorLink::OnCapabilitiesChanged(const v1::CapabilitiesChanged& changed) {
+  const base::Monotonic now = deps_.clock.MonotonicNow();
+  if (now - changes_since_ > std::chrono::minutes(1)) {
+    changes_since_ = now;
+    capability_changes_ = 0;
+  }
+  if (++capability_changes_ > timing_.max_capability_changes) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "the monitor's capabilities changed {} times within a minute", capability_changes_));
+  }
+  is_snapshot_due_ = IsGateway() && HasFeature(v1::FEATURE_SNAPSHOT);
+  {
+    MutexLock lock(mu_);
+    *status_.monitor.mutable_granted_caps() = changed.caps();
+    monitor_ = status_.monitor;
   }
   deps_.on_change(*this);
   return absl::OkStatus();
@@ -336,6 +371,7 @@ absl::Status MonitorLink::OnStreamStarted(const v1::StreamStarted& started) {
     deps_.registry.Claim(id_, publisher);
   }
   if (is_snapshot_open_) return absl::OkStatus();
+  if (has_streamed_) return absl::DataLossError("a second stream_started in one stream");
   if (!started.resumed()) {
     // It could not go on where asked: what lies between was lost with it.
     if (started.first_sequence() > intake_.position() + 1 && HasFeature(v1::FEATURE_RESUME)) {
@@ -351,8 +387,7 @@ absl::Status MonitorLink::OnStreamStarted(const v1::StreamStarted& started) {
 }
 
 absl::Status MonitorLink::RefreshCapabilities() {
-  ASSIGN_OR_RETURN(const v1::NegotiateCapabilitiesResponse now,
-                   client_->Negotiate(NegotiationRequest(), timing_.negotiate_timeout, stop_));
+  ASSIGN_OR_RETURN(const v1::NegotiateCapabilitiesResponse now, Ask());
   if (now.stream_id() != monitor_.stream_id()) {
     return absl::UnavailableError("the monitor restarted between negotiation and stream");
   }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "daemoneye/v1/gateway_service.pb.h"
 #include "daemoneye/v1/monitor_service.pb.h"
 #include "libs/base/clock.h"
@@ -46,6 +47,7 @@ struct LinkDependencies {
   std::function<void(const std::string& stream_id, uint64_t position)> on_position = {};
 };
 
+// How long a link waits, and what it puts up with.
 struct LinkTiming {
   absl::Duration negotiate_timeout = absl::Seconds(5);
   absl::Duration heartbeat_interval = absl::Seconds(5);
@@ -55,6 +57,10 @@ struct LinkTiming {
   absl::Duration max_backoff = absl::Seconds(5);
   // A whole snapshot.
   absl::Duration snapshot_timeout = absl::Seconds(60);
+  // Of what a negotiation tells: it is kept, and passed on with that of all others.
+  size_t max_negotiation_bytes = 1 << 20;
+  // Changes of capabilities in a minute; each is told to every client.
+  int max_capability_changes = 600;
 };
 
 class MonitorLink {
@@ -100,7 +106,9 @@ class MonitorLink {
   // One connection, from dialling to its end; the reason it ended.
   absl::Status RunOnce(std::stop_token stop);
   v1::NegotiateCapabilitiesRequest NegotiationRequest() const;
-  absl::Status Negotiate(MonitorClient& client, std::stop_token stop);
+  // One negotiation, within its bound.
+  absl::StatusOr<v1::NegotiateCapabilitiesResponse> Ask();
+  absl::Status Negotiate();
   // The position behind which a log that is new to this link is read.
   uint64_t FirstPosition() const;
   // Claims the monitor's streams; sets state DUPLICATE or LOOP where it may not be used.
@@ -114,6 +122,7 @@ class MonitorLink {
   absl::Status Accept(const grpc::ByteBuffer& message);
   absl::Status OnControl(const v1::StreamControl& control);
   absl::Status OnStreamStarted(const v1::StreamStarted& started);
+  absl::Status OnCapabilitiesChanged(const v1::CapabilitiesChanged& changed);
   // Asks again what the monitor can do: what changed between the negotiation and the stream's start
   // was told to streams that were open then.
   absl::Status RefreshCapabilities();
@@ -142,6 +151,8 @@ class MonitorLink {
   bool is_snapshot_due_ = false;
   std::set<std::string> state_origins_;  // the logs that the last snapshot showed
   bool has_streamed_ = false;
+  base::Monotonic changes_since_;  // the minute that capability_changes_ counts
+  int capability_changes_ = 0;
   std::string known_stream_id_;  // whose state and position the gateway holds
   std::shared_ptr<const v1::Publisher> last_origin_;
   std::string message_;

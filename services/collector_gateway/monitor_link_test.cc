@@ -205,6 +205,53 @@ TEST_F(MonitorLinkTest, ALyingMonitorIsClosedNamedAndTriedAgain) {
   monitor.AwaitLiveStream(2);
 }
 
+TEST_F(MonitorLinkTest, AStreamThatBeginsTwiceIsClosedSoThatNothingEntersTwice) {
+  FakeMonitor monitor;
+  monitor.live = [&](const v1::StreamEventsRequest&) {
+    return FakeMonitor::Script{{monitor.Started(false, 1), monitor.Start(1, 7),
+                                monitor.Started(false, 1), monitor.Start(1, 7)},
+                               false};
+  };
+  monitor.Start(Path("a"));
+  const auto link = MakeLink(1, Path("a"));
+  AwaitStatus(*link, [](const MonitorLink::Status& s) {
+    return s.last_error.find("a second stream_started") != std::string::npos;
+  });
+  EXPECT_EQ(Read(1)[0].origin().sequence(), 1u);
+}
+
+TEST_F(MonitorLinkTest, CapabilitiesThatNeverComeToRestCloseTheLink) {
+  timing_.max_capability_changes = 5;
+  FakeMonitor monitor;
+  monitor.live = [&](const v1::StreamEventsRequest&) {
+    FakeMonitor::Script script{{monitor.Started(true, 1)}, false};
+    for (int i = 0; i < 6; ++i) {
+      v1::CollectionEvent change;
+      change.mutable_control()->mutable_capabilities_changed()->add_caps(
+          i % 2 == 0 ? v1::SOURCE_CAP_NETWORK : v1::SOURCE_CAP_PROCESS);
+      script.events.push_back(change);
+    }
+    return script;
+  };
+  monitor.Start(Path("a"));
+  const auto link = MakeLink(1, Path("a"));
+  AwaitStatus(*link, [](const MonitorLink::Status& s) {
+    return s.last_error.find("changed 6 times within a minute") != std::string::npos;
+  });
+}
+
+TEST_F(MonitorLinkTest, ANegotiationThatWouldFillEverybodysIsRefused) {
+  FakeMonitor monitor;
+  for (int i = 0; i < 40; ++i) {
+    monitor.negotiation.add_sources()->set_name(std::string(32 << 10, 's'));
+  }
+  monitor.Start(Path("a"));
+  const auto link = MakeLink(1, Path("a"));
+  AwaitState(*link, v1::MONITOR_STATE_RETRYING);
+  EXPECT_THAT(link->status().last_error, HasSubstr("the bound is 1048576"));
+  EXPECT_TRUE(registry_.Publishers().empty());
+}
+
 TEST_F(MonitorLinkTest, ASnapshotThatNeverCompletesIsAnError) {
   FakeMonitor monitor;
   monitor.snapshot = [&](const v1::StreamEventsRequest&) {
@@ -278,6 +325,23 @@ TEST_F(MonitorLinkTest, AMonitorWithoutBatchesOrResumeIsUsedWithWhatItHas) {
   const auto link = MakeLink(1, Path("a"));
   EXPECT_EQ(Read(1)[0].origin().sequence(), 100u);
   EXPECT_EQ(link->status().counts.gaps, 0u);
+}
+
+TEST_F(MonitorLinkTest, TheStateOfAMonitorWithoutTheBatchesItPromisedIsTakenOneByOne) {
+  FakeMonitor monitor;
+  monitor.has_batches = false;
+  monitor.snapshot = [&](const v1::StreamEventsRequest&) {
+    v1::CollectionEvent there_is = monitor.Start(0, 7);
+    there_is.clear_sequence();
+    there_is.mutable_process()->set_action(v1::PROCESS_ACTION_SNAPSHOT);
+    return FakeMonitor::Script{{monitor.Started(false, 1), there_is, monitor.Complete(1)}, true};
+  };
+  monitor.Start(Path("a"));
+  const auto link = MakeLink(1, Path("a"));
+  AwaitState(*link, v1::MONITOR_STATE_STREAMING);
+  const auto state = bus_.Snapshot({});
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->events.size(), 1u);
 }
 
 TEST_F(MonitorLinkTest, StopsAtOnceInEveryPhase) {

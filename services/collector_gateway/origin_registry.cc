@@ -7,21 +7,42 @@ namespace daemoneye::gateway {
 
 using base::MutexLock;
 
-bool OriginRegistry::Claim(int link, const v1::Publisher& publisher) {
+bool OriginRegistry::Claim(int link, const v1::Publisher& claimed) {
+  if (std::max({claimed.stream_id().size(), claimed.monitor().size(), claimed.host().size()}) >
+      kMaxNameBytes) {
+    return false;
+  }
+  v1::Publisher publisher = claimed;
+  if (publisher.ByteSizeLong() > kMaxPublisherBytes) {
+    publisher.Clear();
+    publisher.set_stream_id(claimed.stream_id());
+    publisher.set_monitor(claimed.monitor());
+    publisher.set_host(claimed.host());
+  }
   {
     MutexLock lock(mu_);
     const auto found = claims_.find(publisher.stream_id());
     if (found != claims_.end() && found->second.link != link) return false;
-    if (found == claims_.end() && claims_.size() >= kMaxPublishers) return false;
-    changes_ += found == claims_.end() ? 1 : 0;
+    if (found == claims_.end()) {
+      if (!HasRoomLocked(link)) return false;
+      ++changes_;
+      ++claims_of_link_[link];
+    }
     claims_[publisher.stream_id()] = {link, std::make_shared<const v1::Publisher>(publisher)};
   }
   on_claim_(publisher);
   return true;
 }
 
+bool OriginRegistry::HasRoomLocked(int link) const {
+  const auto count = claims_of_link_.find(link);
+  if (count == claims_of_link_.end()) return true;  // its own log
+  return count->second < kMaxPublishersOfALink && claims_.size() < kMaxPublishers;
+}
+
 void OriginRegistry::Release(int link) {
   MutexLock lock(mu_);
+  claims_of_link_.erase(link);
   changes_ +=
       absl::erase_if(claims_, [link](const auto& entry) { return entry.second.link == link; });
 }

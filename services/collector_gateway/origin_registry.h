@@ -22,16 +22,22 @@ namespace daemoneye::gateway {
 
 class OriginRegistry {
  public:
-  // Publishers that all links together may claim.
+  // Publishers that all links together, and one link alone, may claim. A link's first claim, its
+  // own log, is always taken: no link can lock out another.
   static constexpr size_t kMaxPublishers = 10'000;
+  static constexpr size_t kMaxPublishersOfALink = 4'096;
+  // Of a publisher's names, each; and of all that is told of it, beyond which its labels, boot id
+  // and version are left out.
+  static constexpr size_t kMaxNameBytes = 256;
+  static constexpr size_t kMaxPublisherBytes = 8 << 10;
 
   // `on_claim` is told every publisher that is claimed or changed, before Claim returns; on the
   // claiming thread.
   explicit OriginRegistry(std::function<void(const v1::Publisher&)> on_claim)
       : on_claim_(std::move(on_claim)) {}
 
-  // Claims `publisher.stream_id` for link `link`. False when another link holds it or the bound is
-  // reached. Claiming again updates what is known of the publisher.
+  // Claims `publisher.stream_id` for link `link`. False when another link holds it, a bound
+  // is reached, or its names are too long. Claiming again updates what is known of the publisher.
   bool Claim(int link, const v1::Publisher& publisher);
 
   // Gives up everything that `link` holds.
@@ -60,9 +66,12 @@ class OriginRegistry {
     std::shared_ptr<const v1::Publisher> publisher;
   };
 
+  bool HasRoomLocked(int link) const REQUIRES(mu_);
+
   const std::function<void(const v1::Publisher&)> on_claim_;
   mutable base::Mutex mu_;
   absl::flat_hash_map<std::string, Claimed> claims_ GUARDED_BY(mu_);
+  absl::flat_hash_map<int, size_t> claims_of_link_ GUARDED_BY(mu_);
   uint64_t changes_ GUARDED_BY(mu_) = 0;  // of its keys
 };
 
