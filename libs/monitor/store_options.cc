@@ -1,10 +1,12 @@
 #include "libs/monitor/store_options.h"
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
+#include "libs/logging/rate_limited.h"
 
 namespace daemoneye::monitor {
 namespace {
@@ -15,6 +17,8 @@ using metrics::SampleSink;
 constexpr double kDayHours = 24;
 constexpr double kMaxAgeHours = 10 * 365 * kDayHours;
 constexpr double kMinBytes = 1 << 20;
+// A store that is too slow loses something with every batch.
+constexpr absl::Duration kLossLogInterval = absl::Seconds(10);
 
 }  // namespace
 
@@ -113,9 +117,10 @@ StoreWriterOptions MakeStoreWriterOptions(const config::Config& config,
   options.observe_write = [seconds](absl::Duration d) mutable {
     seconds.Observe(absl::ToDoubleSeconds(d));
   };
-  options.on_missed = [](const event_bus::MissedRange& missed) {
-    logging::Warning("events were lost before they were stored",
-                     {{"first", missed.first_sequence}, {"last", missed.last_sequence}});
+  auto missed_log = std::make_shared<logging::RateLimited>(kLossLogInterval);
+  options.on_missed = [missed_log](const event_bus::MissedRange& missed) {
+    missed_log->Log(logging::Level::kWarning, "events were lost before they were stored",
+                    {{"first", missed.first_sequence}, {"last", missed.last_sequence}});
   };
   options.on_health = [](const absl::Status& status) {
     if (status.ok()) {

@@ -12,8 +12,8 @@ using base::operator+;
 
 // Deleted in one transaction, for a moment in which nobody else writes.
 constexpr size_t kPruneStep = 2000;
-// A wait without end would not see the stop.
-constexpr absl::Duration kWait = absl::Milliseconds(500);
+// Marks come behind the events that they belong to, and wake nobody.
+constexpr absl::Duration kMarkInterval = absl::Milliseconds(500);
 
 // Everything there is: SAMPLE must be named, and the monitor's own processes asked for.
 v1::EventFilter Everything() {
@@ -35,9 +35,10 @@ StoreWriter::StoreWriter(event_bus::EventBus& bus, storage::Store& store, base::
     : bus_(bus), store_(store), clock_(clock), options_(std::move(options)) {}
 
 absl::Status StoreWriter::Start() {
-  ASSIGN_OR_RETURN(
-      subscription_,
-      bus_.Subscribe({.filter = Everything(), .from_sequence = 1, .client_id = "store"}));
+  ASSIGN_OR_RETURN(subscription_, bus_.Subscribe({.filter = Everything(),
+                                                  .from_sequence = 1,
+                                                  .client_id = "store",
+                                                  .on_ready = [this] { Wake(); }}));
   prune_at_ = clock_.MonotonicNow();
   thread_ = base::Thread("store-writer", [this](std::stop_token stop) { Run(stop); });
   return absl::OkStatus();
@@ -59,17 +60,42 @@ StoreWriterStatistics StoreWriter::statistics() const {
   return statistics_;
 }
 
+void StoreWriter::Wake() {
+  base::MutexLock lock(mu_);
+  has_events_ = true;
+  changed_.NotifyAll();
+}
+
+void StoreWriter::Wait(const std::stop_token& stop) {
+  {
+    base::MutexLock lock(mu_);
+    has_events_ = false;
+  }
+  if (!subscription_->Arm()) return;  // there is something to read
+  base::Monotonic until = prune_at_;
+  if (options_.take_marks) until = std::min(until, clock_.MonotonicNow() + kMarkInterval);
+  base::MutexLock lock(mu_);
+  while (!has_events_ && !stop.stop_requested() && clock_.MonotonicNow() < until) {
+    clock_.WaitUntil(changed_, mu_, until);
+  }
+}
+
 void StoreWriter::Run(std::stop_token stop) {
+  const std::stop_callback wake(stop, [this] { Wake(); });
   const event_bus::DeliveryLimits limits{.max_events = options_.max_batch_events,
                                          .max_bytes = 4 << 20};
   while (!stop.stop_requested()) {
-    absl::StatusOr<event_bus::Delivery> delivery =
-        subscription_->Next(limits, clock_.MonotonicNow() + kWait);
+    absl::StatusOr<event_bus::Delivery> delivery = subscription_->Poll(limits);
     if (!delivery.ok()) return SetHealth(delivery.status());
     Tell(*delivery);
     if (!StoreAll(*delivery, stop)) return;
     PruneWhenDue();
-    if (delivery->caught_up && delivery->event_count > 0) clock_.SleepFor(options_.linger, stop);
+    if (!delivery->caught_up) continue;
+    if (delivery->event_count > 0) {
+      clock_.SleepFor(options_.linger, stop);
+    } else {
+      Wait(stop);
+    }
   }
   Drain();
 }
@@ -122,13 +148,15 @@ absl::Status StoreWriter::Store(const event_bus::Delivery& delivery) {
   }
   std::vector<storage::LogMark> marks;
   if (options_.take_marks) marks = options_.take_marks(delivery.position);
-  if (events.empty() && marks.empty()) return absl::OkStatus();
-  const base::Monotonic begin = clock_.MonotonicNow();
-  ASSIGN_OR_RETURN(const storage::AppendResult result,
-                   store_.events().Append(
-                       {.log_stream_id = bus_.stream_id(), .events = events, .marks = marks}));
-  if (options_.observe_write) {
-    options_.observe_write(base::Elapsed(begin, clock_.MonotonicNow()));
+  storage::AppendResult result;
+  if (!events.empty() || !marks.empty()) {
+    const base::Monotonic begin = clock_.MonotonicNow();
+    ASSIGN_OR_RETURN(result,
+                     store_.events().Append(
+                         {.log_stream_id = bus_.stream_id(), .events = events, .marks = marks}));
+    if (options_.observe_write) {
+      options_.observe_write(base::Elapsed(begin, clock_.MonotonicNow()));
+    }
   }
   base::MutexLock lock(mu_);
   statistics_.stored += result.inserted;

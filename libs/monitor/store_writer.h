@@ -35,7 +35,8 @@ struct StoreWriterOptions {
   // After a failed write: doubled each time.
   absl::Duration min_backoff = absl::Milliseconds(200);
   absl::Duration max_backoff = absl::Seconds(5);
-  absl::Duration stop_limit = absl::Seconds(5);
+  // For what the bus still holds at the end. What is left, a gateway asks its monitors for again.
+  absl::Duration stop_limit = absl::Milliseconds(250);
   // Marks that may be stored once the log is stored up to a position. May be empty.
   std::function<std::vector<storage::LogMark>(uint64_t stored_up_to)> take_marks;
   // Positions went by that are not in the store. May be empty.
@@ -75,6 +76,9 @@ class StoreWriter {
 
  private:
   void Run(std::stop_token stop);
+  // Until there is something to read, to prune, or `stop` asks.
+  void Wait(const std::stop_token& stop);
+  void Wake();
   // What is left at the end, as far as the limit allows.
   void Drain();
   // Tries until it is stored or `stop` asks; false when it is not.
@@ -96,6 +100,8 @@ class StoreWriter {
   mutable base::Mutex mu_;
   absl::Status health_ GUARDED_BY(mu_);
   StoreWriterStatistics statistics_ GUARDED_BY(mu_);
+  bool has_events_ GUARDED_BY(mu_) = false;
+  base::CondVar changed_;
 
   base::Thread thread_;
 };

@@ -56,7 +56,14 @@ absl::Status GatewayStore::Start() {
 }
 
 void GatewayStore::Stop() {
-  if (writer_ != nullptr) writer_->Stop();
+  if (writer_ == nullptr) return;
+  writer_->Stop();
+  const uint64_t published = bus_.statistics().published;
+  const uint64_t stored = writer_->statistics().position;
+  if (stored < published) {
+    logging::Warning("stopped before all events were stored: monitors are asked for them again",
+                     {{"left", published - stored}});
+  }
 }
 
 std::string GatewayStore::problem() const {
