@@ -59,6 +59,18 @@ absl::StatusOr<rpc::ServerOptions> MakeServerOptions(const config::Config& confi
   return options;
 }
 
+// What can be told of the addresses, certificates and keys before anything is bound.
+absl::Status CheckServing(const config::Config& config) {
+  ASSIGN_OR_RETURN(const rpc::ServerOptions options, MakeServerOptions(config));
+  RETURN_IF_ERROR(rpc::Server::Check(options));
+  const std::string& metrics = config.GetString("metrics_address");
+  if (metrics.empty()) return absl::OkStatus();
+  const absl::Status parsed = base::ParseTcpListenAddress(metrics).status();
+  return parsed.ok() ? parsed
+                     : absl::InvalidArgumentError(
+                           fmt::format("metrics_address: {}", std::string(parsed.message())));
+}
+
 v1::Publisher MakePublisher(const std::string& name, const config::Config& config) {
   v1::Publisher publisher;
   publisher.set_monitor(config.Has("component_name") ? config.GetString("component_name") : name);
@@ -323,6 +335,11 @@ int RunComponent(int argc, char** argv, const ComponentDefinition& definition) {
     const absl::Status checked = definition.check(*config);
     if (!checked.ok()) return Complain(definition.name, checked, kExitUsage);
   }
+  // Who prints settings or asks for health serves nothing.
+  if (!config->GetBool("print_config") && !config->GetBool("health_check")) {
+    const absl::Status checked = CheckServing(*config);
+    if (!checked.ok()) return Complain(definition.name, checked, kExitUsage);
+  }
   if (const std::optional<int> code = RunActions(definition, *config)) return *code;
 
   absl::StatusOr<SignalWaiter> signals = SignalWaiter::Create();
@@ -337,6 +354,11 @@ int RunComponent(int argc, char** argv, const ComponentDefinition& definition) {
     logging::Error("cannot start", {{"error", started}});
   }
   const bool is_clean = run->Stop();
+  if (is_clean) {
+    const base::Monotonic begin = base::Clock::Real().MonotonicNow();
+    run.reset();  // gives back the ring and closes the store
+    logging::Info("released", {{"took", base::Elapsed(begin, base::Clock::Real().MonotonicNow())}});
+  }
   logging::Info("ended");
   logging::Shutdown();
   const int code = started.ok() && is_clean ? 0 : kExitFailed;

@@ -114,6 +114,12 @@ std::vector<std::string> NamesOf(const std::vector<ServedService>& services) {
 
 }  // namespace
 
+absl::Status Server::Check(const ServerOptions& options) {
+  RETURN_IF_ERROR(PlanListeners(options).status());
+  if (options.health_listen.empty()) return absl::OkStatus();
+  return base::ParseListenAddress(options.health_listen).status();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const std::vector<ServedService>& services,
                                                       CallObserver* observer) {

@@ -50,6 +50,10 @@ struct ServedService {
 
 class Server {
  public:
+  // Whether a server could be asked to listen so, as far as that can be told without trying:
+  // InvalidArgument names the address and what would be right.
+  static absl::Status Check(const ServerOptions& options);
+
   // Binds all listeners and serves. InvalidArgument: an address or a combination that is refused.
   // FailedPrecondition, AlreadyExists, Unavailable: one sentence on the address that could not be
   // had. `observer` may be null.

@@ -65,6 +65,12 @@ TEST(BadFlagsTest, EachIsOneSentenceAndExitCodeTwo) {
       {{"--config=" + bad_value}, {"collection_interval", "5..3600", "v.yaml"}},
       {{"--config=" + directory.File("none.yaml")}, {"none.yaml"}},
       {{"--config=", "--sources=exec"}, {"sources", "exec"}},
+      {{"--config=", "--listen=unix://relative"}, {"unix://relative", "want"}},
+      {{"--config=", "--listen=0.0.0.0:50051", "--check_config"}, {"0.0.0.0:50051", "--insecure"}},
+      {{"--config=", "--listen=", "--check_config"}, {"--listen", "1..16"}},
+      {{"--config=", "--operator_listen=127.0.0.1:0", "--check_config"}, {"operator_listen"}},
+      {{"--config=", "--metrics_address=localhost", "--check_config"}, {"metrics_address"}},
+      {{"--config=", "--tls_cert=/none", "--tls_key=/none", "--check_config"}, {"/none"}},
   };
   for (const auto& [flags, says] : cases) {
     const Ended ended = RunProgram(kProcmond, flags);
