@@ -163,8 +163,10 @@ TEST_F(StoreTest, AnswersNoQueryWhereNothingIsStored) {
 }
 
 TEST_F(StoreTest, ProcmondResumesBeyondItsRingFromItsDatabase) {
-  const auto procmond =
-      StartProcmond({"--samples=all", "--ring_events=64", "--database=" + directory_.File("p.db")});
+  // Larger than a scan's events, which come at once: the store keeps up with one scan after
+  // another.
+  const auto procmond = StartProcmond(
+      {"--samples=all", "--ring_events=160", "--database=" + directory_.File("p.db")});
   Client client(procmond->address());
   const auto negotiated = client.Negotiate();
   ASSERT_TRUE(negotiated.ok()) << negotiated.status();
