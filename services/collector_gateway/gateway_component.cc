@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "grpcpp/security/credentials.h"
+#include "libs/base/clock.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
 #include "libs/rpc/pem_file.h"
@@ -87,11 +88,21 @@ class GatewayComponent final : public monitor::Component {
     return absl::OkStatus();
   }
   absl::Status Stop() override {
+    base::Monotonic begin = clock_.MonotonicNow();
+    const auto tell = [&](const char* what) {
+      const base::Monotonic now = clock_.MonotonicNow();
+      logging::Info("stopped", {{"what", what}, {"took", base::Elapsed(begin, now)}});
+      begin = now;
+    };
     service_.Drain();
     backend_.Stop();
+    tell("links");
     if (triggers_ != nullptr) triggers_->Stop();
+    tell("triggers");
     alerts_->Stop();
+    tell("alerts");
     store_->Stop();
+    tell("store");
     return absl::OkStatus();
   }
   bool IsReady() const override { return backend_.IsReady(); }
