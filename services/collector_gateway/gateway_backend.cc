@@ -125,7 +125,7 @@ void GatewayBackend::FillStatus(v1::GetStatusResponse& response) const {
   v1::Accounting& accounting = *response.mutable_accounting();
   accounting.set_observed(total.received);
   accounting.set_published(total.accepted);
-  accounting.set_notices(total.notices);
+  accounting.set_notices(accounting.notices() + total.notices);
   for (int i = 0; i < kRejectionCount; ++i) {
     if (total.rejected[i] == 0) continue;
     v1::DroppedCount& dropped = *accounting.add_dropped();

@@ -135,6 +135,16 @@ TEST_F(GatewayBackendTest, AMonitorThatClaimsTheWorldLeavesRoomForWhatIsToldOfAl
   EXPECT_LT(negotiation.ByteSizeLong(), 1u << 20);
 }
 
+TEST_F(GatewayBackendTest, WhatTheServerItselfAddedToTheLogIsInTheAccount) {
+  options_.fill_server_status = [](v1::GetStatusResponse& response) {
+    response.mutable_accounting()->set_notices(3);
+  };
+  Dial({"absent"});
+  v1::GetStatusResponse status;
+  backend_->FillStatus(status);
+  EXPECT_EQ(status.accounting().notices(), 3u);
+}
+
 TEST_F(GatewayBackendTest, ALinkThatNeverConnectsIsNoNews) {
   FakeMonitor process;
   Serve(process, "p", v1::SOURCE_CAP_PROCESS);

@@ -131,6 +131,7 @@ class GatewayComponent final : public monitor::Component {
     options.fill_server_status =
         [this, next = std::move(options.fill_server_status)](v1::GetStatusResponse& response) {
           next(response);
+          response.mutable_accounting()->set_notices(triggers_->requests() + store_->losses());
           for (std::string& problem : triggers_->Problems()) {
             response.add_problems(std::move(problem));
           }

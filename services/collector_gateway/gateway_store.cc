@@ -101,6 +101,7 @@ void GatewayStore::PublishLoss(const event_bus::MissedRange& missed) {
   event::EventList events;
   events.push_back(std::move(event));
   bus_.Publish(std::move(events));
+  losses_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace daemoneye::gateway

@@ -9,6 +9,8 @@
 // Ownership:  borrows the bus, the metrics and the clock, which outlive it.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +45,8 @@ class GatewayStore {
   // What the store holds of the gateway's own log; null where nothing is kept.
   const event_bus::LogHistory* history() const { return history_.get(); }
   void NotePosition(const std::string& stream_id, uint64_t sequence);
+  // Loss events that were added to the log.
+  uint64_t losses() const { return losses_.load(std::memory_order_relaxed); }
 
  private:
   explicit GatewayStore(const monitor::ComponentContext& context);
@@ -53,6 +57,7 @@ class GatewayStore {
   event_bus::EventBus& bus_;
   base::Clock& clock_;
   const std::string monitor_;
+  std::atomic<uint64_t> losses_ = 0;
   PositionLedger ledger_;
   std::unique_ptr<storage::SqliteStore> store_;
   std::unique_ptr<monitor::StoreWriter> writer_;

@@ -55,6 +55,8 @@ class GatewayTriggers {
 
   TriggerService& service() { return service_; }
   const trigger::TriggerEngine& engine() const { return engine_; }
+  // trigger_request events that were added to the log.
+  uint64_t requests() const { return dispatch_.requests(); }
   // One sentence for each trigger that does not run.
   std::vector<std::string> Problems() const { return registry_.Problems(); }
 

@@ -85,6 +85,7 @@ void MatchDispatch::PublishRequest(const trigger::TriggerMatch& match) {
   event::EventList events;
   events.push_back(RequestEvent(match, ports_.clock.Now()));
   ports_.bus.Publish(std::move(events));
+  requests_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void MatchDispatch::OnTimeout(const trigger::TriggerMatch& match) {

@@ -9,6 +9,8 @@
 //             and may be called from the engine's thread.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -39,11 +41,15 @@ class MatchDispatch final : public trigger::MatchSink {
   void OnRateLimited(const trigger::RateLimitNotice& notice) override;
   void OnSuspended(const std::string& trigger_id, const std::string& reason) override;
 
+  // Events that were added to the log. Any thread.
+  uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
+
  private:
   void PublishRequest(const trigger::TriggerMatch& match);
 
   const MatchDispatchPorts ports_;
   logging::RateLimited timeout_log_;
+  std::atomic<uint64_t> requests_ = 0;
 };
 
 // The event that tells of a match; without an origin, which the bus gives it.

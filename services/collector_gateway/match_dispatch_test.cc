@@ -87,6 +87,21 @@ TEST(MatchDispatchTest, ARequestKeepsTheChainOfItsEvent) {
   EXPECT_EQ(request.event_time().seconds(), 9);
 }
 
+TEST(MatchDispatchTest, AMatchIsOneAlertAndOneCountedEventOfTheLog) {
+  base::FakeClock clock;
+  event_bus::LocalEventBus bus({.monitor = "gateway", .host = "h"}, clock);
+  size_t raised = 0;
+  MatchDispatch dispatch({.bus = bus,
+                          .clock = clock,
+                          .raise = [&](const alerting::AlertDraft&) { ++raised; },
+                          .completeness = [] { return v1::Completeness(); },
+                          .on_problem = [] {}});
+  EXPECT_TRUE(dispatch.OnMatch(Match("id: 't'")));
+  EXPECT_EQ(raised, 1u);
+  EXPECT_EQ(dispatch.requests(), 1u);
+  EXPECT_EQ(bus.statistics().published, 1u);
+}
+
 TEST(MatchDispatchTest, BeingRateLimitedIsAnAlertOfItsOwn) {
   base::FakeClock clock;
   event_bus::LocalEventBus bus({.monitor = "gateway", .host = "h"}, clock);
