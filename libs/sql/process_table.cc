@@ -256,6 +256,21 @@ void ProcessTable::Erase(uint32_t slot) {
   free_.push_back(slot);
 }
 
+size_t ProcessTable::ForgetUntold(const std::string& host, const std::string& monitor,
+                                  const std::set<std::string>& streams) {
+  size_t forgotten = 0;
+  for (uint32_t slot = 0; slot < rows_.size(); ++slot) {
+    const Row& row = rows_[slot];
+    if (!row.is_used || row.end_ns != kLiving) continue;
+    const v1::Origin& origin = row.event.origin();
+    if (origin.host() != host || origin.monitor() != monitor) continue;
+    if (streams.contains(origin.stream_id())) continue;
+    Erase(slot);
+    ++forgotten;
+  }
+  return forgotten;
+}
+
 // HasRow hides what is expired; here it is let go.
 void ProcessTable::ForgetEnded() {
   while (!ended_.empty()) {

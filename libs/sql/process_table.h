@@ -14,6 +14,7 @@
 #include <deque>
 #include <limits>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -45,6 +46,11 @@ class ProcessTable final : public LiveTable {
   void Clear();
 
   bool Knows(const std::string& process_key) const { return by_key_.contains(process_key); }
+
+  // Forgets the living processes of a monitor on a host whose last word came in none of `streams`,
+  // those that are told now: the monitor began again, and they ended while nobody looked. How many.
+  size_t ForgetUntold(const std::string& host, const std::string& monitor,
+                      const std::set<std::string>& streams);
 
   const std::string& name() const override;
   std::span<const LiveColumn> columns() const override;

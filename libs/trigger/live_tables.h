@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +50,11 @@ class LiveTables {
   void FillIn(std::span<const v1::CollectionEvent> state, absl::Time now);
   // Until it is followed again.
   void ForgetProcesses() { processes_.Clear(); }
+  // See sql::ProcessTable.
+  size_t ForgetUntold(const std::string& host, const std::string& monitor,
+                      const std::set<std::string>& streams) {
+    return processes_.ForgetUntold(host, monitor, streams);
+  }
   // Replaces the lists; those beyond the bounds are left out and counted.
   void SetLists(const Lists& lists);
   // Replaces what was loaded; what was learned stays where it still counts.

@@ -61,6 +61,11 @@ class TriggerEngine::Impl {
     const TurnLock lock(turn_mu_, mu_);
     return missed_events_;
   }
+  size_t ForgetUntold(const std::string& host, const std::string& monitor,
+                      const std::set<std::string>& streams) {
+    const TurnLock lock(turn_mu_, mu_);
+    return live_.ForgetUntold(host, monitor, streams);
+  }
 
  private:
   struct Record : TriggerRecord {
@@ -449,6 +454,10 @@ void TriggerEngine::Process(std::span<const v1::CollectionEvent* const> events) 
 }
 bool TriggerEngine::needs_events() const { return impl_->needs_events(); }
 void TriggerEngine::Tick() { impl_->Tick(); }
+size_t TriggerEngine::ForgetUntold(const std::string& host, const std::string& monitor,
+                                   const std::set<std::string>& streams) {
+  return impl_->ForgetUntold(host, monitor, streams);
+}
 void TriggerEngine::CountMissed(uint64_t events) { impl_->CountMissed(events); }
 v1::ValidateTriggerResponse TriggerEngine::Validate(const v1::Trigger& trigger) const {
   return impl_->Validate(trigger);

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -146,6 +147,11 @@ class TriggerEngine {
   void Process(std::span<const v1::CollectionEvent* const> events);
   // Evaluates windows that are due, offers what is queued again, sweeps what waited too long.
   void Tick();
+
+  // Has `processes` forget those of a monitor that none of `streams` tells of: the monitor began
+  // again, its state was processed, and what is not in it ended meanwhile. How many.
+  size_t ForgetUntold(const std::string& host, const std::string& monitor,
+                      const std::set<std::string>& streams);
 
   // Counts events that went past before they could be processed.
   void CountMissed(uint64_t events);

@@ -216,11 +216,15 @@ void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
     }
   }
   event::EventList state;
+  std::set<std::string> streams = publishers;
+  std::set<std::pair<std::string, std::string>> begun;  // host and monitor
   for (const std::string& bytes : snapshot.events) {
     v1::CollectionEvent event;
     if (!event.ParseFromString(bytes)) continue;
+    streams.insert(event.origin().stream_id());
     if (shown_publishers_.contains(event.origin().stream_id())) continue;
     publishers.insert(event.origin().stream_id());
+    begun.emplace(event.origin().host(), event.origin().monitor());
     const std::pair subject(event.origin().host(), std::string(event::SubjectOf(event)));
     if (!told.contains(subject)) state.push_back(std::move(event));
   }
@@ -229,6 +233,8 @@ void TriggerRunner::ShowNew(const event_bus::StateSnapshot& snapshot,
   pointers.reserve(state.size());
   for (const v1::CollectionEvent& event : state) pointers.push_back(&event);
   if (!pointers.empty()) engine_.Process(pointers);
+  // What a monitor that began again does not tell of ended while it was away.
+  for (const auto& [host, monitor] : begun) engine_.ForgetUntold(host, monitor, streams);
 }
 
 }  // namespace daemoneye::gateway

@@ -163,6 +163,37 @@ TEST_F(TriggerRunnerTest, WhatCameWhileThereWasNoTriggerIsKnownAndNoMatch) {
   EXPECT_EQ(engine.missed_events(), 0u);
 }
 
+TEST_F(TriggerRunnerTest, AMonitorThatBeginsAgainTellsWhichProcessesEndedMeanwhile) {
+  Apply("name = 'shown'");
+  const auto of = [](const std::string& stream, uint32_t pid, const std::string& name) {
+    v1::CollectionEvent event = Process(v1::PROCESS_ACTION_SNAPSHOT, name, pid);
+    event.mutable_origin()->set_host("h");
+    event.mutable_origin()->set_monitor("procmond");
+    event.mutable_origin()->set_stream_id(stream);
+    return event;
+  };
+  Publish(of("first", 1, "stays"));
+  Publish(of("first", 2, "ends"));
+  Publish(of("beside", 3, "of another procmond"));
+  Publish(of("beside", 4, "shown"));
+  ASSERT_TRUE(runner_.Start().ok());
+  Await(1);
+  bus_.DropState("first");
+  Publish(of("second", 1, "stays"));
+  Publish(of("second", 5, "shown"));
+  runner_.ShowState();
+  Await(2);
+  runner_.Stop();
+  std::vector<uint32_t> living;
+  engine_.ReadLive([&](const trigger::LiveTables& live) {
+    for (size_t slot = 0; slot < live.process_table().slots(); ++slot) {
+      if (!live.process_table().HasRow(slot)) continue;
+      living.push_back(live.process_table().event(slot).process().pid());
+    }
+  });
+  EXPECT_THAT(living, testing::UnorderedElementsAre(1, 3, 4, 5));
+}
+
 TEST_F(TriggerRunnerTest, ATriggerOverRequestsDoesNotFeedItself) {
   trigger::Definitions definitions;
   v1::Trigger& first = definitions.triggers.emplace_back();
