@@ -4,6 +4,7 @@
 #include <string>
 
 #include "google/protobuf/util/time_util.h"
+#include "libs/base/thread_priority.h"
 #include "libs/rpc/raw_stream_reactor.h"
 #include "libs/rpc/raw_unary.h"
 #include "libs/rpc/status_conversion.h"
@@ -144,6 +145,8 @@ void GatewayService::StartQuery(uint64_t id, std::shared_ptr<const v1::QueryRequ
     call = calls_.at(id);
   }
   const bool is_accepted = workers_.Submit([this, call, request] {
+    // What somebody asks gives way to what happens.
+    base::LowerThreadPriority();
     call->Run([&](std::stop_token stop, const monitor::TaskStream::Send& send) {
       return queries_.Run(*request, stop, [&](const v1::QueryResponse& response) {
         return send(response.SerializeAsString());

@@ -1,7 +1,6 @@
 #include "libs/sources/process/executable_hasher.h"
 
 #include <openssl/evp.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "libs/base/thread_priority.h"
 #include "libs/linux/procfs/process_reader.h"
 
 namespace daemoneye::process {
@@ -19,7 +19,6 @@ using base::operator+;
 constexpr size_t kMaxRequests = 1024;
 constexpr size_t kMaxDigests = 8192;
 constexpr size_t kChunkBytes = 256 << 10;
-constexpr int kNice = 10;
 constexpr absl::Duration kIdleWait = absl::Hours(1);
 
 struct FreeDigestContext {
@@ -93,8 +92,7 @@ bool ExecutableHasher::Request(uint32_t pid, uint64_t start_ticks) {
 }
 
 void ExecutableHasher::Run(std::stop_token stop) {
-  // Of this thread alone, on Linux. Without it hashing would only be less polite.
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice));
+  base::LowerThreadPriority();
   while (!stop.stop_requested()) {
     const auto wanted = queue_.PopBefore(clock_.MonotonicNow() + kIdleWait);
     if (wanted.has_value() && !stop.stop_requested()) {
