@@ -234,5 +234,29 @@ TEST_F(DefaultTriggersTest, AnotherFileAtAnOldPathIsAHashMismatchAndTheSameFileI
               IsEmpty());
 }
 
+TEST_F(DefaultTriggersTest, ACoreKeptBusyForMinutesFiresAndThatOfASystemsProgramDoesNot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to have a core whatever else runs";
+  StartServers(kWithoutTmp);
+  const std::string path = directory_.File("miner");
+  std::filesystem::copy_file("/bin/dash", path);
+  const Command loop = {"-c", "while :; do :; done"};
+  Command own = {"/usr/bin/nice", "-n", "-20", path}, systems = {"/bin/sh"};
+  own.insert(own.end(), loop.begin(), loop.end());
+  systems.insert(systems.end(), loop.begin(), loop.end());
+  const ChildProcess busy({.argv = own});
+  const ChildProcess beside({.argv = systems});
+  v1::Alert alert;
+  Until(
+      [&] {
+        const auto alerts = AlertsOfTrigger("sustained-cpu");
+        if (!alerts.empty()) alert = alerts[0];
+        return !alerts.empty();
+      },
+      absl::Minutes(3));
+  EXPECT_EQ(alert.pid(), static_cast<uint32_t>(busy.pid()));
+  EXPECT_GE(alert.evidence_size(), 5);
+  EXPECT_THAT(TriggersThatFiredFor(static_cast<uint32_t>(beside.pid())), IsEmpty());
+}
+
 }  // namespace
 }  // namespace daemoneye
