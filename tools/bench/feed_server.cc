@@ -83,7 +83,10 @@ Feed ParseFeed(const std::string& text) {
 }
 
 void ServeFeed(const std::string& path, const Feed& feed) {
-  event_bus::LocalEventBus bus({.monitor = feed.monitor, .host = "host"}, base::Clock::Real());
+  // Holds what comes until a gateway has dialled, however busy the machine.
+  event_bus::LocalEventBus bus(
+      {.monitor = feed.monitor, .host = "host", .ring_bytes = size_t{64} << 20},
+      base::Clock::Real());
   const BenchMonitor monitor(bus, feed.monitor, path);
   Host host;
   const absl::Time begin = absl::Now();

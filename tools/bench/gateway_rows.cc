@@ -44,6 +44,7 @@ class Gateway {
           {{"id", fmt::format("t{}", i)},
            {"condition", {{"sql", trigger::TypicalCondition(i, /*has_joins=*/true)}}},
            {"priority", "CRITICAL"},
+           {"rate_per_minute", 10'000},
            {"severity", "HIGH"}});
     }
     alerts_ = directory.File("alerts.jsonl");

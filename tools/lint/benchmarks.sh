@@ -8,7 +8,7 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   echo "no target is named *_benchmark" >&2
   exit 1
 fi
-bazel build --noshow_progress --config=opt "${targets[@]}"
+bazel build --noshow_progress --config=opt "${targets[@]}" //tools/bench //services/procmond //services/collector_gateway
 bin=$(bazel info --config=opt bazel-bin 2>/dev/null)
 for target in "${targets[@]}"; do
   path=${target#//}
