@@ -18,6 +18,8 @@ using base::operator+;
 
 constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(60);
+// Alerts of one transaction.
+constexpr size_t kMaxBatch = 256;
 
 std::string DedupKey(const AlertDraft& draft) {
   const v1::Alert& alert = draft.alert;
@@ -116,31 +118,36 @@ void AlertEngine::Run(const std::stop_token& stop) {
   });
   // Ends when the queue is closed and empty.
   while (!queue_.closed() || queue_.weight() > 0) {
-    std::optional<v1::Alert> alert = queue_.PopBefore(clock_.MonotonicNow() + absl::Hours(1));
-    if (alert.has_value()) Store(*std::move(alert), stop);
+    std::vector<v1::Alert> alerts = Next();
+    if (!alerts.empty()) Store(std::move(alerts), stop);
   }
 }
 
-void AlertEngine::Store(v1::Alert alert, const std::stop_token& stop) {
+std::vector<v1::Alert> AlertEngine::Next() {
+  std::vector<v1::Alert> alerts;
+  std::optional<v1::Alert> alert = queue_.PopBefore(clock_.MonotonicNow() + absl::Hours(1));
+  while (alert.has_value()) {
+    alerts.push_back(*std::move(alert));
+    if (alerts.size() == kMaxBatch) break;
+    alert = queue_.PopBefore(clock_.MonotonicNow());  // only what is there
+  }
+  return alerts;
+}
+
+void AlertEngine::Store(std::vector<v1::Alert> alerts, const std::stop_token& stop) {
+  std::vector<storage::AlertToStore> to_store;
+  for (v1::Alert& alert : alerts) {
+    to_store.push_back({.alert = &alert, .sinks = outbox_.SinksFor(alert.severity())});
+  }
   absl::Duration backoff = kFirstBackoff;
   while (true) {
-    const std::vector<std::string> sinks = outbox_.SinksFor(alert.severity());
-    const absl::Status status = store_.Append(alert, sinks, clock_.Now()).status();
-    if (status.ok()) {
-      {
-        const MutexLock lock(mu_);
-        ++statistics_.stored;
-        statistics_.store_error.clear();
-      }
-      outbox_.Notify(sinks);
-      if (on_stored_) on_stored_();
-      return;
-    }
+    const absl::Status status = store_.AppendAll(to_store, clock_.Now());
+    if (status.ok()) return OnStored(to_store);
     const MutexLock lock(mu_);
     statistics_.store_error =
         base::EscapeForTerminal(std::string_view(status.message().data(), status.message().size()));
-    if (absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status) || stop.stop_requested()) {
-      ++statistics_.lost;
+    if (absl::IsInvalidArgument(status) || stop.stop_requested()) {
+      statistics_.lost += alerts.size();
       return;
     }
     const base::Monotonic until = clock_.MonotonicNow() + backoff;
@@ -149,6 +156,20 @@ void AlertEngine::Store(v1::Alert alert, const std::stop_token& stop) {
     }
     backoff = std::min(backoff * 2, kMaxBackoff);
   }
+}
+
+void AlertEngine::OnStored(std::span<const storage::AlertToStore> alerts) {
+  {
+    const MutexLock lock(mu_);
+    for (const storage::AlertToStore& each : alerts) {
+      ++(each.alert->sequence() != 0 ? statistics_.stored : statistics_.lost);
+    }
+    statistics_.store_error.clear();
+  }
+  for (const storage::AlertToStore& each : alerts) {
+    if (each.alert->sequence() != 0) outbox_.Notify(each.sinks);
+  }
+  if (on_stored_) on_stored_();
 }
 
 }  // namespace daemoneye::alerting

@@ -2,7 +2,8 @@
 // others and hands them to the outbox and to whoever listens.
 //
 // Alike are alerts of one trigger or workflow, severity, host and process (and dedup_scope). An
-// alert is in the store, with a delivery for each sink, before anything is sent. A store that fails
+// alert is in the store, with a delivery for each sink, before anything is sent; those that come
+// together share a transaction. A store that fails
 // is tried again, 1 s later and then after twice as long each time up to 60 s; meanwhile alerts
 // wait in the queue. What the queue cannot take is shed: counted, and told as a reason for
 // incompleteness in the next alert that it takes.
@@ -17,7 +18,9 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "libs/alerting/alert_draft.h"
@@ -72,15 +75,19 @@ class AlertEngine {
   // Takes an alert; quick.
   RaiseOutcome Raise(AlertDraft draft);
 
-  // Called after each alert that was stored, by the engine's thread; quick. Before Start.
+  // Called after alerts were stored, by the engine's thread; quick. Before Start.
   void SetListener(std::function<void()> on_stored) { on_stored_ = std::move(on_stored); }
 
   AlertStatistics statistics() const;
 
  private:
   void Run(const std::stop_token& stop);
-  // Tries until the store has it or gives it up, or until `stop`.
-  void Store(v1::Alert alert, const std::stop_token& stop);
+  // The next alerts, as many as are there, waiting for one; empty: the queue is closed.
+  std::vector<v1::Alert> Next();
+  // Tries until the store has them or gives them up, or until `stop`.
+  void Store(std::vector<v1::Alert> alerts, const std::stop_token& stop);
+  // Counts what became of them, once the store took them, and tells the sinks.
+  void OnStored(std::span<const storage::AlertToStore> alerts);
   // Names what was shed before it. The alert is then complete no longer.
   static void TellShed(v1::Alert& alert, uint64_t count);
 

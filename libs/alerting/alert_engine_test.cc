@@ -51,6 +51,17 @@ class FullDiskStore final : public storage::AlertStore {
     changed_.NotifyAll();
     return absl::ResourceExhaustedError("disk full");
   }
+  absl::Status AppendAll(std::span<const storage::AlertToStore> alerts, absl::Time now) override {
+    {
+      const base::MutexLock lock(mu_);
+      ++batches_;
+    }
+    return AlertStore::AppendAll(alerts, now);
+  }
+  int batches() {
+    const base::MutexLock lock(mu_);
+    return batches_;
+  }
   absl::StatusOr<v1::Alert> Get(std::string_view id) const override { return store_.Get(id); }
   absl::StatusOr<std::vector<v1::Alert>> List(const v1::AlertFilter& filter, uint64_t before,
                                               size_t max) const override {
@@ -88,8 +99,8 @@ class FullDiskStore final : public storage::AlertStore {
   absl::StatusOr<storage::OutboxStatistics> Outbox(std::string_view sink) const override {
     return store_.Outbox(sink);
   }
-  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, size_t max) override {
-    return store_.PruneAlerts(before, max);
+  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t kept, size_t max) override {
+    return store_.PruneAlerts(before, kept, max);
   }
 
  private:
@@ -97,6 +108,7 @@ class FullDiskStore final : public storage::AlertStore {
   base::CondVar changed_;
   bool is_full_ GUARDED_BY(mu_) = false;
   int refused_ GUARDED_BY(mu_) = 0;
+  int batches_ GUARDED_BY(mu_) = 0;
   MemoryAlertStore store_{{.max_alerts = 100'000, .max_bytes = 1 << 30}};
 };
 
@@ -143,6 +155,17 @@ TEST_F(AlertEngineTest, StoresWhatItAcceptedAndHandsItToTheSinksThatWantIt) {
   EXPECT_EQ(alerts[0].state(), v1::ALERT_STATE_OPEN);
   EXPECT_EQ(alerts[0].time().seconds(), absl::ToUnixSeconds(clock_.Now()));
   EXPECT_TRUE(alerts[0].completeness().complete());
+}
+
+TEST_F(AlertEngineTest, StoresWhatCameTogetherInFewTransactions) {
+  AddSinks();
+  Make();
+  for (int i = 0; i < 1000; ++i) engine_->Raise(Draft("a", fmt::format("p{}", i)));
+  engine_->Start();
+  EXPECT_EQ(StopAndRead().size(), 1000u);
+  EXPECT_EQ(engine_->statistics().stored, 1000u);
+  EXPECT_LE(store_.batches(), 4);
+  EXPECT_EQ(all_.AwaitTaken(1000).size(), 1000u);
 }
 
 TEST_F(AlertEngineTest, HoldsBackWhatIsAlikeAndTellsItInTheNextOne) {
@@ -232,7 +255,9 @@ TEST_F(AlertEngineTest, AFullQueueShedsCountsAndTellsIt) {
   }
   EXPECT_GE(accepted, 2);
   EXPECT_EQ(engine_->Raise(Draft("again")), RaiseOutcome::kShed);
-  engine_->SetListener([this] { all_.Take({}).IgnoreError(); });
+  engine_->SetListener([this] {
+    while (all_.taken().size() < engine_->statistics().stored) all_.Take({}).IgnoreError();
+  });
   engine_->Start();
   all_.AwaitTaken(static_cast<size_t>(accepted));
   // What was shed is not held back, and the next one tells of it.

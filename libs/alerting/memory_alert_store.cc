@@ -211,11 +211,12 @@ absl::StatusOr<storage::OutboxStatistics> MemoryAlertStore::Outbox(std::string_v
   return statistics;
 }
 
-absl::StatusOr<uint64_t> MemoryAlertStore::PruneAlerts(absl::Time before, size_t max_alerts) {
+absl::StatusOr<uint64_t> MemoryAlertStore::PruneAlerts(absl::Time before, uint64_t max_kept,
+                                                       size_t max_alerts) {
   const MutexLock lock(mu_);
   uint64_t pruned = 0;
-  while (!entries_.empty() && pruned < max_alerts && entries_.front().created < before &&
-         entries_.front().rows.empty()) {
+  while (!entries_.empty() && pruned < max_alerts && entries_.front().rows.empty() &&
+         (entries_.front().created < before || entries_.size() > max_kept)) {
     PopFrontLocked();
     ++pruned;
   }

@@ -49,7 +49,8 @@ class MemoryAlertStore : public storage::AlertStore {
   absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) override;
   absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) override;
   absl::StatusOr<storage::OutboxStatistics> Outbox(std::string_view sink) const override;
-  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, size_t max_alerts) override;
+  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t max_kept,
+                                       size_t max_alerts) override;
 
   // Deliveries that were pending when their alert had to make room.
   uint64_t lost_deliveries() const;

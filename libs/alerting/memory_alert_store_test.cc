@@ -109,8 +109,8 @@ TEST_F(MemoryAlertStoreTest, PrunesWhatNobodyWaitsFor) {
   Append("x");
   Append("y");
   for (const std::string& sink : kSinks) ASSERT_TRUE(store_.MarkDelivered(sink, 1).ok());
-  EXPECT_EQ(*store_.PruneAlerts(kNow, 10), 0u);
-  EXPECT_EQ(*store_.PruneAlerts(kNow + absl::Seconds(1), 10), 1u);
+  EXPECT_EQ(*store_.PruneAlerts(kNow, 1000, 10), 0u);
+  EXPECT_EQ(*store_.PruneAlerts(kNow + absl::Seconds(1), 1000, 10), 1u);
   EXPECT_EQ(store_.range()->oldest, 2u);
 }
 

@@ -35,7 +35,8 @@ class Outbox {
   ~Outbox() { Stop(absl::ZeroDuration()); }
 
   // Ends the sinks that were and begins with these, where their pending deliveries stand.
-  // Deliveries of sinks that are no more are dropped. An error of the store leaves the old ones.
+  // Deliveries of sinks that are no more are dropped. An error of the store leaves the old ones;
+  // at the start a full disk is none, but nothing is dropped or tried again then.
   absl::Status SetSinks(std::vector<SinkSpec> specs);
 
   // Names of the sinks that want an alert so bad.

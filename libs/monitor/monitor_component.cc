@@ -90,9 +90,10 @@ absl::StatusOr<std::unique_ptr<Component>> MonitorComponent::Create(const Compon
 
 absl::Status MonitorComponent::OpenDatabase(const std::string& path) {
   ASSIGN_OR_RETURN(store_, OpenStore(path, context_.clock));
+  StoreWriterOptions options = MakeStoreWriterOptions(context_.config, context_.metrics);
+  TellWhenOpen(*store_, context_.clock, nullptr, options);
   writer_ =
-      std::make_unique<StoreWriter>(context_.bus, *store_, context_.clock,
-                                    MakeStoreWriterOptions(context_.config, context_.metrics));
+      std::make_unique<StoreWriter>(context_.bus, *store_, context_.clock, std::move(options));
   history_ = std::make_unique<StoreHistory>(store_->events(), context_.bus.stream_id());
   std::ranges::move(AddStoreMetrics(context_.metrics, *store_, *writer_),
                     std::back_inserter(metrics_));

@@ -20,6 +20,17 @@ constexpr double kMinBytes = 1 << 20;
 // A store that is too slow loses something with every batch.
 constexpr absl::Duration kLossLogInterval = absl::Seconds(10);
 
+void LogOpened(const storage::SqliteStore& store) {
+  if (const std::string aside = store.set_aside(); !aside.empty()) {
+    logging::Error("the store was broken: set aside, a new one begun", {{"set_aside", aside}});
+  }
+  if (!store.is_checked()) {
+    logging::Warning("the store is too large to be checked whole at the start",
+                     {{"store", store.path()}});
+  }
+  logging::Info("store", {{"store", store.path()}});
+}
+
 }  // namespace
 
 config::OptionTable StoreOptions() {
@@ -66,16 +77,27 @@ absl::StatusOr<std::unique_ptr<storage::SqliteStore>> OpenStore(const std::strin
                                                                 base::Clock& clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<storage::SqliteStore> store,
                    storage::SqliteStore::Open({.path = path, .now = clock.Now()}));
-  if (!store->set_aside().empty()) {
-    logging::Error("the store was broken: set aside, a new one begun",
-                   {{"set_aside", store->set_aside()}});
+  if (store->is_open()) {
+    LogOpened(*store);
+  } else {
+    logging::Error("the store cannot be opened yet; streams go on",
+                   {{"store", path}, {"error", store->health()}});
   }
-  if (!store->is_checked()) {
-    logging::Warning("the store is too large to be checked whole at the start",
-                     {{"store", store->path()}});
-  }
-  logging::Info("store", {{"store", store->path()}});
   return store;
+}
+
+void TellWhenOpen(storage::SqliteStore& store, base::Clock& clock, std::function<void()> on_open,
+                  StoreWriterOptions& options) {
+  if (store.is_open()) return;
+  options.on_health = [&store, &clock, on_open = std::move(on_open), was_told = false,
+                       next = std::move(options.on_health)](const absl::Status& status) mutable {
+    if (next) next(status);
+    if (!status.ok() || was_told) return;
+    was_told = true;
+    LogOpened(store);
+    store.AuditSetAside(clock.Now()).IgnoreError();  // the log has it
+    if (on_open) on_open();
+  };
 }
 
 std::vector<metrics::CallbackHandle> AddStoreMetrics(metrics::Registry& registry,
@@ -86,18 +108,23 @@ std::vector<metrics::CallbackHandle> AddStoreMetrics(metrics::Registry& registry
                        std::function<double()> value) {
     handles.push_back(registry.AddCallback(name, help, type, std::move(value)));
   };
-  handles.push_back(registry.AddCallback(
-      "store_rows_total", "Rows stored, by table.", MetricType::kCounter,
-      std::function<void(const SampleSink&)>([&writer](const SampleSink& sink) {
-        sink({{"table", "events"}}, static_cast<double>(writer.statistics().stored));
-      })));
+  const auto add_rows = [&](const char* name, const char* help, uint64_t storage::TableRows::* n) {
+    handles.push_back(registry.AddCallback(
+        name, help, MetricType::kCounter,
+        std::function<void(const SampleSink&)>([&store, n](const SampleSink& sink) {
+          for (const auto& [table, rows] : store.rows()) {
+            sink({{"table", table}}, static_cast<double>(rows.*n));
+          }
+        })));
+  };
+  add_rows("store_rows_total", "Rows stored, by table.", &storage::TableRows::stored);
+  add_rows("store_pruned_rows_total", "Rows let go by age, size and number, by table.",
+           &storage::TableRows::pruned);
   add("store_duplicates_total", "Events that came again and were stored already.",
       MetricType::kCounter,
       [&writer] { return static_cast<double>(writer.statistics().duplicates); });
   add("store_missed_events_total", "Events that the ring lost before they were stored.",
       MetricType::kCounter, [&writer] { return static_cast<double>(writer.statistics().missed); });
-  add("store_pruned_events_total", "Stored events let go by age and size.", MetricType::kCounter,
-      [&writer] { return static_cast<double>(writer.statistics().pruned); });
   add("store_failed_writes_total", "Transactions that failed and are tried again.",
       MetricType::kCounter,
       [&writer] { return static_cast<double>(writer.statistics().failed_writes); });

@@ -2,6 +2,7 @@
 // share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,12 +25,19 @@ config::OptionTable DatabaseOptions();
 
 storage::RetentionPolicy RetentionOf(const config::Config& config);
 
-// Opens the file, and says loudly when a broken one was set aside. Errors as SqliteStore::Open.
+// Opens the file, and says loudly when a broken one was set aside, or when the disk is too full to
+// open it now. Errors as SqliteStore::Open.
 absl::StatusOr<std::unique_ptr<storage::SqliteStore>> OpenStore(const std::string& path,
                                                                 base::Clock& clock);
 
-// store_rows_total{table}, store_missed_events_total, store_duplicates_total, store_bytes,
-// store_up. They last as long as what is returned, which the store and the writer outlive.
+// Has `on_open` called once the file is open where it was not, after that was told: by the writer's
+// thread. `store` outlives the writer.
+void TellWhenOpen(storage::SqliteStore& store, base::Clock& clock, std::function<void()> on_open,
+                  StoreWriterOptions& options);
+
+// store_rows_total{table}, store_pruned_rows_total{table}, store_missed_events_total,
+// store_duplicates_total, store_bytes, store_up. They last as long as what is returned, which the
+// store and the writer outlive.
 [[nodiscard]] std::vector<metrics::CallbackHandle> AddStoreMetrics(metrics::Registry& registry,
                                                                    storage::Store& store,
                                                                    const StoreWriter& writer);

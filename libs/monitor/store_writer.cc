@@ -116,7 +116,7 @@ bool StoreWriter::StoreAll(const event_bus::Delivery& delivery, std::stop_token 
   bool is_last = false;
   while (true) {
     const absl::Status stored = Store(delivery);
-    SetHealth(stored);
+    SetHealth(stored.ok() ? pruned_ : stored);
     if (stored.ok()) return true;
     {
       base::MutexLock lock(mu_);
@@ -190,10 +190,15 @@ void StoreWriter::PruneWhenDue() {
   // One step a turn while there is more, so that writing goes on in between.
   absl::StatusOr<storage::PruneResult> pruned =
       store_.events().Prune(options_.retention, clock_.Now(), kPruneStep);
+  pruned_ = pruned.status();
+  SetHealth(pruned_);
   const uint64_t count = pruned.ok() ? pruned->expired + pruned->evicted : 0;
   if (count < kPruneStep) prune_at_ = clock_.MonotonicNow() + options_.prune_interval;
+  const storage::RetentionPolicy& keep = options_.retention;
   // Alerts go with the events they rest on; what failed shows in the store's health.
-  store_.alerts().PruneAlerts(clock_.Now() - options_.retention.max_age, kPruneStep).IgnoreError();
+  const absl::Time now = clock_.Now();
+  store_.alerts().PruneAlerts(now - keep.max_age, keep.max_alerts, kPruneStep).IgnoreError();
+  store_.audit().Prune(now - keep.max_audit_age, keep.max_audit_rows, kPruneStep).IgnoreError();
   base::MutexLock lock(mu_);
   statistics_.pruned += count;
 }

@@ -96,6 +96,7 @@ class StoreWriter {
   // Of the thread alone.
   std::unique_ptr<event_bus::Subscription> subscription_;
   base::Monotonic prune_at_;
+  absl::Status pruned_;
 
   mutable base::Mutex mu_;
   absl::Status health_ GUARDED_BY(mu_);

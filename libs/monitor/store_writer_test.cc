@@ -1,6 +1,7 @@
 #include "libs/monitor/store_writer.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -82,6 +83,7 @@ class FailingStore final : public storage::Store {
   storage::TriggerStore& triggers() override { return real_.triggers(); }
   storage::AuditLog& audit() override { return real_.audit(); }
   absl::Status health() const override { return real_.health(); }
+  std::map<std::string, storage::TableRows> rows() const override { return real_.rows(); }
 
   FailingEvents failing;
 

@@ -41,6 +41,13 @@ struct OutboxStatistics {
   std::optional<absl::Time> oldest_pending;
 };
 
+// An alert on its way into the store, and the sinks that are to be given it.
+struct AlertToStore {
+  // Outlives the call.
+  v1::Alert* alert = nullptr;
+  std::vector<std::string> sinks;
+};
+
 // Sequences that are kept; newest is also told when pruning left none, and 0 before the first.
 struct AlertRange {
   uint64_t oldest = 1;
@@ -56,6 +63,11 @@ class AlertStore {
   // is full.
   virtual absl::StatusOr<uint64_t> Append(v1::Alert& alert, std::span<const std::string> sinks,
                                           absl::Time now) = 0;
+
+  // Append of each, in order, as one transaction where the store has such. An alert whose id is
+  // known keeps sequence 0 and stops none of the others. After an error, what has a sequence is
+  // stored and passed over when it comes again.
+  virtual absl::Status AppendAll(std::span<const AlertToStore> alerts, absl::Time now);
 
   // NotFound.
   virtual absl::StatusOr<v1::Alert> Get(std::string_view id) const = 0;
@@ -90,8 +102,10 @@ class AlertStore {
   virtual absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) = 0;
   virtual absl::StatusOr<OutboxStatistics> Outbox(std::string_view sink) const = 0;
 
-  // Forgets alerts older than `before` that no sink waits for; how many, at most `max_alerts`.
-  virtual absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, size_t max_alerts) = 0;
+  // Forgets alerts older than `before`, and the oldest beyond the newest `max_kept`, as far as no
+  // sink waits for them; how many, at most `max_alerts` of either.
+  virtual absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t max_kept,
+                                               size_t max_alerts) = 0;
 };
 
 }  // namespace daemoneye::storage

@@ -40,6 +40,11 @@ class AuditLog {
   // Oldest first, above `after_sequence`.
   virtual absl::StatusOr<std::vector<AuditEntry>> ReadAfter(uint64_t after_sequence,
                                                             size_t max_entries) const = 0;
+
+  // Forgets rows older than `before`, and the oldest beyond the newest `max_kept`; how many, at
+  // most `max_entries`.
+  virtual absl::StatusOr<uint64_t> Prune(absl::Time before, uint64_t max_kept,
+                                         size_t max_entries) = 0;
 };
 
 }  // namespace daemoneye::storage

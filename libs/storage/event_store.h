@@ -96,6 +96,10 @@ struct RetentionPolicy {
   absl::Duration max_sample_age = absl::Hours(24);
   // Of the whole file; the oldest events go first.
   uint64_t max_bytes = uint64_t{1} << 30;
+  // Alerts go at max_age, and the oldest of more than these.
+  uint64_t max_alerts = 100'000;
+  absl::Duration max_audit_age = absl::Hours(24 * 365);
+  uint64_t max_audit_rows = 100'000;
 };
 
 struct PruneResult {

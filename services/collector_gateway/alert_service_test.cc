@@ -30,6 +30,7 @@ class MemoryAudit final : public storage::AuditLog {
     const base::MutexLock lock(mu_);
     return entries_;
   }
+  absl::StatusOr<uint64_t> Prune(absl::Time, uint64_t, size_t) override { return 0; }
 
  private:
   mutable base::Mutex mu_;

@@ -60,6 +60,10 @@ class GatewayComponent final : public monitor::Component {
         service_(backend_.links(), queries_, context.clock),
         metrics_(AddGatewayMetrics(context.metrics, backend_.links())) {}
 
+  ~GatewayComponent() override { store_->Stop(); }  // its thread may tell the triggers
+  GatewayComponent(const GatewayComponent&) = delete;
+  GatewayComponent& operator=(const GatewayComponent&) = delete;
+
   // The second half of making it: triggers ask the links, and the links tell the triggers.
   absl::Status MakeTriggers(const monitor::ComponentContext& context, storage::Store* store) {
     GatewayTriggerPorts ports{
@@ -71,6 +75,10 @@ class GatewayComponent final : public monitor::Component {
         .completeness = [this] { return CompletenessOf(backend_.links()); },
         .on_problem = context.on_readiness_changed};
     ASSIGN_OR_RETURN(triggers_, GatewayTriggers::Create(context.config, std::move(ports)));
+    store_->SetOnOpen([this] {
+      const absl::Status loaded = triggers_->LoadStored();
+      if (!loaded.ok()) logging::Error("stored triggers do not run", {{"error", loaded}});
+    });
     return absl::OkStatus();
   }
 

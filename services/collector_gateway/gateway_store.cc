@@ -45,6 +45,12 @@ absl::StatusOr<std::unique_ptr<GatewayStore>> GatewayStore::Open(
     log(status);
     changed();
   };
+  monitor::TellWhenOpen(
+      *out->store_, out->clock_,
+      [self] {
+        if (self->on_open_) self->on_open_();
+      },
+      options);
   out->writer_ = std::make_unique<monitor::StoreWriter>(out->bus_, *out->store_, out->clock_,
                                                         std::move(options));
   out->metrics_ = monitor::AddStoreMetrics(context.metrics, *out->store_, *out->writer_);
@@ -68,8 +74,10 @@ void GatewayStore::Stop() {
 
 std::string GatewayStore::problem() const {
   if (writer_ == nullptr) return "";
-  const absl::Status health = writer_->health();
-  return health.ok() ? "" : fmt::format("events are not stored: {}", std::string(health.message()));
+  const absl::Status writer = writer_->health();
+  if (!writer.ok()) return fmt::format("events are not stored: {}", std::string(writer.message()));
+  const absl::Status file = store_->health();
+  return file.ok() ? "" : fmt::format("the store fails: {}", std::string(file.message()));
 }
 
 std::optional<uint64_t> GatewayStore::StoredPosition(const std::string& stream_id) const {

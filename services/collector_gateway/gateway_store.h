@@ -11,9 +11,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,13 +29,17 @@ namespace daemoneye::gateway {
 
 class GatewayStore {
  public:
-  // FailedPrecondition: another process has the file, or it is no store. Unavailable,
-  // ResourceExhausted: the directory that was given cannot be written.
+  // FailedPrecondition: another process has the file, or it is no store. Unavailable:
+  // the directory that was given cannot be written. A full disk is no error: see SetOnOpen.
   static absl::StatusOr<std::unique_ptr<GatewayStore>> Open(
       const monitor::ComponentContext& context);
 
   absl::Status Start();
   void Stop();
+
+  // Has `on_open` called when a disk that was too full at the start let the store be opened. Before
+  // Start; by a thread of the store's.
+  void SetOnOpen(std::function<void()> on_open) { on_open_ = std::move(on_open); }
 
   // Null where nothing is kept.
   storage::SqliteStore* store() { return store_.get(); }
@@ -59,6 +65,7 @@ class GatewayStore {
   const std::string monitor_;
   std::atomic<uint64_t> losses_ = 0;
   PositionLedger ledger_;
+  std::function<void()> on_open_;
   std::unique_ptr<storage::SqliteStore> store_;
   std::unique_ptr<monitor::StoreWriter> writer_;
   std::unique_ptr<monitor::StoreHistory> history_;

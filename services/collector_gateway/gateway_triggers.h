@@ -50,6 +50,9 @@ class GatewayTriggers {
   // The triggers of a new configuration; on an error nothing of it is in force.
   absl::Status Reload(const config::Config& config);
 
+  // The store can be read now, which it could not at the start.
+  absl::Status LoadStored() { return registry_.LoadStored(); }
+
   // A monitor's state came to the bus.
   void ShowState() { runner_.ShowState(); }
 

@@ -117,16 +117,33 @@ absl::Status TriggerRegistry::Load(TriggerConfig config) {
   MutexLock change(change_mu_);
   State next;
   next.file = std::move(config);
-  if (store_ != nullptr) {
-    ASSIGN_OR_RETURN(std::vector<v1::Trigger> stored, store_->List());
-    for (v1::Trigger& trigger : stored) {
-      trigger.set_managed_by(v1::TRIGGER_MANAGER_API);
-      next.api[trigger.id()] = std::move(trigger);
-    }
-    ASSIGN_OR_RETURN(next.mutes, store_->Mutes());
-  }
+  const absl::Status read = ReadStored(next);
+  if (!read.ok() && !absl::IsResourceExhausted(read)) return read;
+  if (!read.ok()) next.unread = std::string(read.message());
   RETURN_IF_ERROR(ApplyLoaded(next));
   Publish(std::move(next));
+  return absl::OkStatus();
+}
+
+absl::Status TriggerRegistry::LoadStored() {
+  MutexLock change(change_mu_);
+  State next = *Current();
+  RETURN_IF_ERROR(ReadStored(next));
+  next.unread.clear();
+  RETURN_IF_ERROR(ApplyLoaded(next));
+  Publish(std::move(next));
+  return absl::OkStatus();
+}
+
+absl::Status TriggerRegistry::ReadStored(State& next) const {
+  if (store_ == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::vector<v1::Trigger> stored, store_->List());
+  ASSIGN_OR_RETURN(auto mutes, store_->Mutes());
+  for (v1::Trigger& trigger : stored) {
+    trigger.set_managed_by(v1::TRIGGER_MANAGER_API);
+    next.api.try_emplace(trigger.id(), std::move(trigger));
+  }
+  next.mutes.merge(mutes);
   return absl::OkStatus();
 }
 
@@ -327,6 +344,9 @@ v1::ValidateTriggerResponse TriggerRegistry::Validate(const v1::Trigger& trigger
 std::vector<std::string> TriggerRegistry::Problems() const {
   std::vector<std::string> problems;
   const std::shared_ptr<const State> state = Current();
+  if (!state->unread.empty()) {
+    problems.push_back(fmt::format("stored triggers do not run yet: {}", state->unread));
+  }
   for (const auto& [id, reason] : state->refused) {
     problems.push_back(fmt::format("trigger {}: {}", id, reason));
   }

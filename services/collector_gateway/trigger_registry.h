@@ -34,10 +34,13 @@ class TriggerRegistry {
   // Without a `store`, triggers of the API and mutes last as long as the process.
   TriggerRegistry(trigger::TriggerEngine& engine, storage::TriggerStore* store, base::Clock& clock);
 
-  // What was stored, then the file's: once, before anything else. A stored trigger, or one of the
-  // default set, that is refused now is kept and told as suspended. InvalidArgument names what the
-  // file has wrong.
+  // What was stored, then the file's: once, before anything else. Where the disk is too full to
+  // open the store, the file's alone: see LoadStored. A stored trigger, or one of the default set,
+  // that is refused now is kept and told as suspended. InvalidArgument names what the file has
+  // wrong.
   absl::Status Load(TriggerConfig config);
+  // What was stored, where the store could not be read at Load: what was made since then stays.
+  absl::Status LoadStored();
   // The file's next generation. An error leaves the old one in force.
   absl::Status Reload(TriggerConfig config);
 
@@ -63,6 +66,8 @@ class TriggerRegistry {
     std::map<std::string, v1::Trigger> api;
     std::map<std::string, absl::Time> mutes;     // of the file's
     std::map<std::string, std::string> refused;  // why each does not run
+    // Why what was stored is not there; empty: it is.
+    std::string unread;
 
     const v1::Trigger* Find(const std::string& id) const;
     // The trigger as it is evaluated and told.
@@ -70,6 +75,8 @@ class TriggerRegistry {
     std::map<std::string, v1::Trigger> All() const;
   };
 
+  // Adds what is stored.
+  absl::Status ReadStored(State& next) const;
   absl::Status Apply(const State& next) REQUIRES(change_mu_);
   absl::Status ApplyLoaded(State& next) REQUIRES(change_mu_);
   // Applies, stores by `store`, and makes it seen; or none of it.

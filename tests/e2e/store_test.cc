@@ -5,10 +5,15 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -23,6 +28,7 @@ namespace {
 
 using procfs::TestChild;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing_support::Client;
 using testing_support::Ended;
 using testing_support::EventStream;
@@ -129,6 +135,60 @@ TEST_F(StoreTest, StoresNothingTwiceAndLosesNothingWhenTheGatewayIsKilled) {
   EXPECT_EQ(links->monitors(0).gaps(), 0u);
 }
 
+// Each child is one alert: raised, stored and sent to a file while the gateway is killed again and
+// again.
+TEST_F(StoreTest, LosesNoAlertThatWasToldWhenTheGatewayIsKilled) {
+  const auto procmond = StartProcmond();
+  const std::string file = directory_.File("alerts.jsonl");
+  const std::string config = directory_.File("gateway.yaml");
+  std::ofstream(config) << fmt::format(
+      "default_triggers: false\n"
+      "triggers:\n"
+      "- id: child\n"
+      "  condition: {{sql: \"action IN ('START', 'SNAPSHOT') AND executable_path = '{}'\"}}\n"
+      "  severity: HIGH\n"
+      "sinks:\n"
+      "- {{name: file, type: file, path: {}}}\n",
+      std::filesystem::canonical(TestChild::ProgramPath()).string(), file);
+  std::set<std::string> told;
+  for (int run = 0; run < 3; ++run) {
+    SCOPED_TRACE(run);
+    const auto gateway = StartGateway({"--config=" + config});
+    gateway->Ready();
+    std::vector<std::unique_ptr<TestChild>> children;
+    for (int i = 0; i < 20; ++i) {
+      children.push_back(std::make_unique<TestChild>(TestChild::ProgramPath()));
+    }
+    // Killed as soon as it has told of one of them, with the others on their way.
+    const nlohmann::json row =
+        AwaitRow(fmt::format("SELECT id FROM alerts WHERE pid = {}", children.front()->pid()));
+    ASSERT_TRUE(row.is_object());
+    std::istringstream answer(Query("SELECT id FROM alerts", {"--csv"}).output);
+    for (std::string line; std::getline(answer, line);) {
+      if (line != "id") told.insert(line);
+    }
+    gateway->Kill();
+  }
+  const auto gateway = StartGateway({"--config=" + config});
+  gateway->Ready();
+  const nlohmann::json row = AwaitRow("SELECT count(*) AS n, count(DISTINCT id) AS d FROM alerts");
+  EXPECT_EQ(row["n"], row["d"]);
+  EXPECT_GE(told.size(), 3u);
+  const std::string stored = Query("SELECT id FROM alerts", {"--csv"}).output;
+  for (const std::string& id : told) EXPECT_THAT(stored, HasSubstr(id));
+  // The file has all of them, once or more.
+  const absl::Time deadline = absl::Now() + kPatience;
+  std::string sent;
+  const auto is_sent = [&](const std::string& id) { return sent.find(id) != std::string::npos; };
+  while (!std::ranges::all_of(told, is_sent) && absl::Now() < deadline) {
+    std::ifstream in(file);
+    sent.assign(std::istreambuf_iterator<char>(in), {});
+    absl::SleepFor(kAskAgain);
+  }
+  EXPECT_TRUE(std::ranges::all_of(told, is_sent));
+  EXPECT_THAT(gateway->output(), Not(HasSubstr("set aside")));
+}
+
 TEST_F(StoreTest, SetsABrokenFileAsideAndSaysSo) {
   const auto procmond = StartProcmond();
   {
@@ -163,10 +223,13 @@ TEST_F(StoreTest, AnswersNoQueryWhereNothingIsStored) {
 }
 
 TEST_F(StoreTest, ProcmondResumesBeyondItsRingFromItsDatabase) {
-  // Larger than a scan's events, which come at once: the store keeps up with one scan after
-  // another.
-  const auto procmond = StartProcmond(
-      {"--samples=all", "--ring_events=160", "--database=" + directory_.File("p.db")});
+  // A scan fits the ring, so that the store has it before the next one comes; three do not.
+  const auto processes = std::ranges::count_if(
+      std::filesystem::directory_iterator("/proc"),
+      [](const auto& entry) { return std::isdigit(entry.path().filename().c_str()[0]) != 0; });
+  const auto procmond =
+      StartProcmond({"--samples=all", fmt::format("--ring_events={}", 2 * processes + 100),
+                     "--database=" + directory_.File("p.db")});
   Client client(procmond->address());
   const auto negotiated = client.Negotiate();
   ASSERT_TRUE(negotiated.ok()) << negotiated.status();

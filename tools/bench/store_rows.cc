@@ -59,7 +59,8 @@ double SecondsOf(const auto& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// The same columns, keys and settings, and nothing else: one statement, a transaction a batch.
+// The same columns, keys and settings of the table of events, and nothing else: one statement, a
+// transaction a batch.
 double BareInsertsPerSecond(const std::vector<StoredSample>& events) {
   const Folder folder;
   SQLite::Database db(folder.File("bare.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);

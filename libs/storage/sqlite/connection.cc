@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <cerrno>
+
 namespace daemoneye::storage {
 
 void StatementUse::BindText(int index, std::string_view text) {
@@ -31,8 +33,13 @@ int64_t Connection::Number(const char* sql) {
 }
 
 absl::Status Connection::ToStatus(const SQLite::Exception& error) const {
+  const int system_error = sqlite3_system_errno(db_.getHandle());
+  const int code = error.getErrorCode() & 0xFF;
+  const bool is_of_system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+  const bool is_full =
+      is_of_system && (system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG);
   return absl::Status(
-      CodeOf(error.getExtendedErrorCode()),
+      is_full ? absl::StatusCode::kResourceExhausted : CodeOf(error.getExtendedErrorCode()),
       fmt::format("store: {} (sqlite {})", error.what(), error.getExtendedErrorCode()));
 }
 

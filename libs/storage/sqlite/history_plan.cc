@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "libs/event/event.h"
+#include "libs/storage/sqlite/key_filter.h"
 
 namespace daemoneye::storage {
 namespace {
@@ -35,6 +36,8 @@ SearchColumns::SearchColumns(const sql::EventTable& table)
       sequence(FindByPath(table, {"origin", "sequence"})) {
   const auto& payload = table.columns.front().path().front()->name();
   action = FindByPath(table, {payload, "action"});
+  process_key = FindByPath(table, {payload, "process_key"});
+  if (payload == "process") name = FindByPath(table, {payload, "name"});
 }
 
 bool HistoryPlan::Narrow(const sql::EventTable& table, const SearchColumns& columns,
@@ -43,6 +46,13 @@ bool HistoryPlan::Narrow(const sql::EventTable& table, const SearchColumns& colu
   if (column == columns.event_time) return NarrowTime(op, value);
   if (op != sql::ConstraintOp::kEq) return false;
   if (column == columns.action) return NarrowAction(table, value);
+  if (sqlite3_value_type(value) == SQLITE_TEXT) {
+    if (column == columns.process_key) {
+      key_hashes.push_back(KeyHash(KeyColumn::kProcessKey, TextOf(value)));
+    } else if (column == columns.name) {
+      key_hashes.push_back(KeyHash(KeyColumn::kName, TextOf(value)));
+    }
+  }
   if (column == columns.stream_id && sqlite3_value_type(value) == SQLITE_TEXT) {
     const std::string text(TextOf(value));
     is_empty |= stream_id.has_value() && *stream_id != text;

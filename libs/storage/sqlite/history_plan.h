@@ -25,6 +25,9 @@ struct SearchColumns {
   int stream_id = -1;
   int sequence = -1;
   int action = -1;
+  // Looked up in the blocks' filters.
+  int process_key = -1;
+  int name = -1;
 };
 
 struct HistoryPlan {
@@ -33,10 +36,12 @@ struct HistoryPlan {
   std::optional<std::string> stream_id;
   std::optional<int64_t> sequence;
   std::optional<int> action;
+  // Of keys that every event wanted has: see KeyFilter.
+  std::vector<uint64_t> key_hashes;
   // Nothing can match: a NULL, or two different values for one column.
   bool is_empty = false;
 
-  // Narrows by `column op value`; false when this plan cannot.
+  // Narrows by `column op value`; false when this plan cannot, or not exactly.
   bool Narrow(const sql::EventTable& table, const SearchColumns& columns, sql::ConstraintOp op,
               int column, sqlite3_value* value);
 

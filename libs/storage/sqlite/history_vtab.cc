@@ -13,6 +13,7 @@
 #include "libs/sql/event_tables.h"
 #include "libs/storage/sqlite/event_columns.h"
 #include "libs/storage/sqlite/history_plan.h"
+#include "libs/storage/sqlite/history_sql.h"
 
 namespace daemoneye::storage {
 namespace {
@@ -125,7 +126,7 @@ int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
   const Table& table = TableOf(base);
   std::string plan(1, OrderOf(*info, table));
   int count = 0;
-  bool has_stream = false, has_sequence = false, has_time = false;
+  bool has_stream = false, has_sequence = false, has_time = false, has_key = false;
   for (int i = 0; i < info->nConstraint; ++i) {
     const std::optional<sql::ConstraintOp> op = Usable(info, i, table);
     if (!op) continue;
@@ -133,6 +134,8 @@ int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
     has_stream |= column == table.columns.stream_id && *op == sql::ConstraintOp::kEq;
     has_sequence |= column == table.columns.sequence && *op == sql::ConstraintOp::kEq;
     has_time |= column == table.columns.event_time && !IsPattern(*op);
+    has_key |= *op == sql::ConstraintOp::kEq &&
+               (column == table.columns.process_key || column == table.columns.name);
     plan.push_back(static_cast<char>(*op));
     plan.push_back(static_cast<char>('0' + column / kDigitBase));
     plan.push_back(static_cast<char>('0' + column % kDigitBase));
@@ -145,9 +148,9 @@ int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
   info->idxStr = sqlite3_mprintf("%s", plan.c_str());
   if (info->idxStr == nullptr) return SQLITE_NOMEM;
   info->needToFreeIdxStr = 1;
-  info->estimatedCost = (is_look_up ? kLookUpCost
-                         : has_time ? kRangeCost
-                                    : kFullScanCost) /
+  info->estimatedCost = (is_look_up            ? kLookUpCost
+                         : has_time || has_key ? kRangeCost
+                                               : kFullScanCost) /
                         (1 + count);
   info->estimatedRows = is_look_up ? 1 : static_cast<sqlite3_int64>(kScanRows / (1 + 9 * count));
   return SQLITE_OK;
@@ -179,36 +182,10 @@ int Guarded(sqlite3_vtab_cursor* base, Work&& work) {
   return SQLITE_ERROR;
 }
 
-std::string RowsSql(const HistoryPlan& plan, char order) {
-  std::string sql = "SELECT position, payload FROM events WHERE kind BETWEEN ?1 AND ?2";
-  if (plan.stream_id.has_value()) {
-    sql += " AND publisher = (SELECT publisher FROM publishers WHERE stream_id = ?5)";
-    sql += plan.sequence.has_value() ? " AND sequence = ?6" : "";
-    // The index of origins is the narrower one.
-    sql += " AND +event_time BETWEEN ?3 AND ?4";
-  } else if (plan.since == INT64_MIN && plan.until == INT64_MAX && order == kAnyOrder) {
-    sql += " AND +event_time BETWEEN ?3 AND ?4";
-  } else {
-    sql += " AND event_time BETWEEN ?3 AND ?4";
-  }
-  if (order != kAnyOrder) {
-    sql += order == kAscending ? " ORDER BY event_time" : " ORDER BY event_time DESC";
-  }
-  return sql;
-}
-
-std::unique_ptr<SQLite::Statement> OpenRows(Connection& c, const Table& table,
-                                            const HistoryPlan& plan, char order) {
-  auto rows = std::make_unique<SQLite::Statement>(c.db(), RowsSql(plan, order));
-  rows->bind(1, KindCode(table.table.kind, plan.action.value_or(0)));
-  rows->bind(2, KindCode(table.table.kind, plan.action.value_or(255)));
-  rows->bind(3, plan.since);
-  rows->bind(4, plan.until);
-  if (plan.stream_id.has_value()) {
-    rows->bind(5, *plan.stream_id);
-    if (plan.sequence.has_value()) rows->bind(6, *plan.sequence);
-  }
-  return rows;
+HistoryOrder OrderIn(const char* plan) {
+  return plan[0] == kAscending    ? HistoryOrder::kAscending
+         : plan[0] == kDescending ? HistoryOrder::kDescending
+                                  : HistoryOrder::kAny;
 }
 
 // Moves on to the next row whose constraints may hold.
@@ -263,7 +240,7 @@ int Filter(sqlite3_vtab_cursor* base, int count, const char* plan_text, int argc
     return SQLITE_OK;
   }
   return Guarded(base, [&](Connection& c) {
-    cursor.rows = OpenRows(c, table, plan, plan_text[0]);
+    cursor.rows = OpenHistory(c, table.table, plan, OrderIn(plan_text), table.state.blocks);
     return Settle(base, c);
   });
 }

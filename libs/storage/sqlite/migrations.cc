@@ -45,7 +45,21 @@ CREATE TABLE audit(
   details TEXT NOT NULL, chain BLOB);
 )sql";
 
-constexpr auto kSteps = std::to_array<const char*>({kEvents, kAlertsTriggersAudit});
+// A mark's position is the newest of all events when it was told: how old it is. A block is a run
+// of positions, the times of its events and a KeyFilter of them; an empty one holds everything.
+constexpr char kBounds[] = R"sql(
+ALTER TABLE marks ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+UPDATE marks SET position = ifnull((SELECT max(position) FROM events), 0);
+CREATE INDEX audit_by_time ON audit(time);
+CREATE TABLE blocks(
+  block INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  since INTEGER NOT NULL, until INTEGER NOT NULL, filter BLOB NOT NULL);
+INSERT INTO blocks(first, last, since, until, filter)
+  SELECT min(position), max(position), min(event_time), max(event_time), x'' FROM events
+  HAVING count(*) > 0;
+)sql";
+
+constexpr auto kSteps = std::to_array<const char*>({kEvents, kAlertsTriggersAudit, kBounds});
 
 absl::Status CheckOwner(Connection& connection, int64_t version) {
   if (version > static_cast<int64_t>(kSteps.size())) {

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "libs/sql/regexp.h"
 #include "libs/storage/sqlite/connection.h"
+#include "libs/storage/sqlite/history_sql.h"
 
 namespace daemoneye::storage {
 
@@ -17,6 +19,8 @@ struct QueryState {
   // statement never sees the file.
   Connection* events = nullptr;
   sql::RegexpCache regexps;
+  // Of the file, once they were needed.
+  std::vector<HistoryBlock> blocks;
   // Why a table ended the query; Ok: it did not.
   absl::Status failure;
   // False: cut off now. Called now and then, also between events that no one sees.

@@ -1,5 +1,6 @@
 #include "libs/storage/sqlite/query.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -344,6 +345,59 @@ TEST_F(QueryTest, PassesOverAStoredEventThatIsBrokenAndSaysSo) {
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_THAT(rows_, ElementsAre("1", "2", "3", "5"));
   EXPECT_EQ(outcome->unreadable, 1u);
+}
+
+TEST_F(QueryTest, FindsWhatItLooksUpInBlocksAsAScanWould) {
+  // Three logs, blocks that are full and blocks that are not, keys in one and in many of them.
+  uint64_t next = 1;
+  for (const char* log : {"one", "two", "one"}) {
+    for (int batch = 0; batch < 7; ++batch, next += 500) {
+      std::vector<v1::CollectionEvent> events = MakeStoredEvents("a", next, 500);
+      for (auto& event : events) {
+        const uint64_t n = event.origin().sequence();
+        event.mutable_process()->set_process_key("key-" + std::to_string(n % 3000));
+        if (n % 10 == 0) event.mutable_process()->set_name("tenth");
+      }
+      ASSERT_TRUE(AppendTo(fixture_.store(), log, next, events).ok());
+    }
+  }
+  const uint64_t all = next - 1;
+  for (const std::string order : {"", " ORDER BY event_time", " ORDER BY event_time DESC"}) {
+    for (const std::string where :
+         {"name = 'tenth'", "name = 'name-4321'", "process_key = 'key-77'", "name = 'none'",
+          "process_key = 'key-10' AND name = 'tenth'", "name IN ('name-1', 'name-9001')",
+          "process_key = 'key-77' AND event_time > 3700000000000"}) {
+      const std::string looked_up = "SELECT pid FROM process_events WHERE " + where + order;
+      std::string scanned = looked_up;
+      // Its own copy of each column: nothing to push down.
+      for (const char* column : {"name", "process_key"}) {
+        for (size_t at = scanned.find(column); at != std::string::npos;
+             at = scanned.find(column, at + 3)) {
+          if (scanned[at + std::string(column).size()] == ' ') scanned.insert(at++, "+");
+        }
+      }
+      std::vector<std::string> found = Rows(looked_up);
+      std::vector<std::string> expected = Rows(scanned);
+      if (order.empty()) {
+        std::ranges::sort(found);
+        std::ranges::sort(expected);
+      }
+      EXPECT_EQ(found, expected) << looked_up;
+    }
+  }
+  const std::string tenths = "SELECT count(*) FROM process_events WHERE name = 'tenth'";
+  EXPECT_THAT(Rows(tenths), ElementsAre(std::to_string(all / 10)));
+  // Letting go of the oldest neither hides others nor ends the block that grows.
+  const auto pruned = fixture_.store().Prune(
+      {.max_age = absl::Seconds(static_cast<int64_t>(all)), .max_sample_age = absl::Hours(1000)},
+      absl::FromUnixSeconds(3600 + 2 * all - 5000), 10'000);
+  ASSERT_TRUE(pruned.ok()) << pruned.status();
+  ASSERT_GT(pruned->expired, 0u);
+  std::vector<v1::CollectionEvent> late = MakeStoredEvents("a", next, 10);
+  for (auto& event : late) event.mutable_process()->set_name("late");
+  ASSERT_TRUE(AppendTo(fixture_.store(), "one", next, late).ok());
+  EXPECT_THAT(Rows("SELECT count(*) FROM process_events WHERE name = 'late'"), ElementsAre("10"));
+  EXPECT_EQ(Rows(tenths), Rows("SELECT count(*) FROM process_events WHERE +name = 'tenth'"));
 }
 
 TEST_F(QueryTest, RefusesARowThatNoClientCouldTake) {

@@ -33,6 +33,32 @@ absl::Status FindAlert(Connection& c, std::string_view id, v1::Alert& alert) {
   return ParseAlert(BytesOf(find->getColumn(1)), find->getColumn(0).getInt64(), alert);
 }
 
+// The sequence it was given; 0: its id is known.
+int64_t Insert(Connection& c, const AlertToStore& each, absl::Time now) {
+  const std::string bytes = each.alert->SerializeAsString();
+  // Asked before, since an INSERT that does nothing takes a sequence, too.
+  StatementUse known = c.Use("SELECT 1 FROM alerts WHERE id = ?1");
+  known.BindText(1, each.alert->id());
+  if (known->executeStep()) return 0;
+  StatementUse add = c.Use("INSERT INTO alerts(id, time, payload) VALUES(?1, ?2, ?3)");
+  add.BindText(1, each.alert->id());
+  add->bind(2, each.alert->time().seconds() * 1'000'000'000 + each.alert->time().nanos());
+  add.BindBytes(3, bytes);
+  add->exec();
+  const int64_t sequence = c.db().getLastInsertRowid();
+  StatementUse deliver = c.Use(
+      "INSERT OR IGNORE INTO deliveries(sink, alert, state, attempts, next_attempt, created,"
+      " last_error) VALUES(?1, ?2, 0, 0, ?3, ?3, '')");
+  for (const std::string& sink : each.sinks) {
+    deliver.BindText(1, sink);
+    deliver->bind(2, sequence);
+    deliver->bind(3, ToStoredTime(now));
+    deliver->exec();
+    deliver->tryReset();
+  }
+  return sequence;
+}
+
 }  // namespace
 
 bool Matches(const v1::AlertFilter& filter, const v1::Alert& alert) {
@@ -48,30 +74,36 @@ bool Matches(const v1::AlertFilter& filter, const v1::Alert& alert) {
 absl::StatusOr<uint64_t> SqliteAlertStore::Append(v1::Alert& alert,
                                                   std::span<const std::string> sinks,
                                                   absl::Time now) {
-  int64_t sequence = 0;
   alert.clear_sequence();
-  const std::string bytes = alert.SerializeAsString();
+  const AlertToStore one[] = {{.alert = &alert, .sinks = {sinks.begin(), sinks.end()}}};
+  RETURN_IF_ERROR(AppendAll(one, now));
+  if (alert.sequence() == 0) {
+    return absl::AlreadyExistsError(fmt::format("there is an alert {} already", alert.id()));
+  }
+  return alert.sequence();
+}
+
+absl::Status SqliteAlertStore::AppendAll(std::span<const AlertToStore> alerts, absl::Time now) {
+  // What each was given: told once it is certain.
+  std::vector<int64_t> sequences(alerts.size());
+  uint64_t deliveries = 0;
   RETURN_IF_ERROR(file_.Write([&](Connection& c) {
-    StatementUse add = c.Use("INSERT INTO alerts(id, time, payload) VALUES(?1, ?2, ?3)");
-    add.BindText(1, alert.id());
-    add->bind(2, alert.time().seconds() * 1'000'000'000 + alert.time().nanos());
-    add.BindBytes(3, bytes);
-    add->exec();
-    sequence = c.db().getLastInsertRowid();
-    StatementUse deliver = c.Use(
-        "INSERT OR IGNORE INTO deliveries(sink, alert, state, attempts, next_attempt, created,"
-        " last_error) VALUES(?1, ?2, 0, 0, ?3, ?3, '')");
-    for (const std::string& sink : sinks) {
-      deliver.BindText(1, sink);
-      deliver->bind(2, sequence);
-      deliver->bind(3, ToStoredTime(now));
-      deliver->exec();
-      deliver->tryReset();
+    for (size_t i = 0; i < alerts.size(); ++i) {
+      if (alerts[i].alert->sequence() != 0) continue;
+      sequences[i] = Insert(c, alerts[i], now);
+      if (sequences[i] != 0) deliveries += alerts[i].sinks.size();
     }
     return absl::OkStatus();
   }));
-  alert.set_sequence(static_cast<uint64_t>(sequence));
-  return alert.sequence();
+  uint64_t stored = 0;
+  for (size_t i = 0; i < alerts.size(); ++i) {
+    if (sequences[i] == 0) continue;
+    alerts[i].alert->set_sequence(static_cast<uint64_t>(sequences[i]));
+    ++stored;
+  }
+  file_.counts().AddStored(StoreTable::kAlerts, stored);
+  file_.counts().AddStored(StoreTable::kDeliveries, deliveries);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Alert> SqliteAlertStore::Get(std::string_view id) const {
@@ -146,23 +178,35 @@ absl::StatusOr<v1::Alert> SqliteAlertStore::Acknowledge(std::string_view id, std
   return alert;
 }
 
-absl::StatusOr<uint64_t> SqliteAlertStore::PruneAlerts(absl::Time before, size_t max_alerts) {
+absl::StatusOr<uint64_t> SqliteAlertStore::PruneAlerts(absl::Time before, uint64_t max_kept,
+                                                       size_t max_alerts) {
   uint64_t pruned = 0;
+  uint64_t letters = 0;
   RETURN_IF_ERROR(file_.Write([&](Connection& c) {
-    StatementUse erase = c.Use(
+    StatementUse expired = c.Use(
         "DELETE FROM alerts WHERE sequence IN (SELECT sequence FROM alerts WHERE time < ?1"
         " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert = sequence AND state = 0)"
         " ORDER BY time LIMIT ?2)");
-    erase->bind(1, ToStoredTime(before));
-    erase->bind(2, static_cast<int64_t>(max_alerts));
-    pruned = static_cast<uint64_t>(erase->exec());
+    expired->bind(1, ToStoredTime(before));
+    expired->bind(2, static_cast<int64_t>(max_alerts));
+    pruned = static_cast<uint64_t>(expired->exec());
+    StatementUse evicted = c.Use(
+        "DELETE FROM alerts WHERE sequence IN (SELECT sequence FROM alerts WHERE sequence <="
+        " (SELECT max(sequence) FROM alerts) - ?1"
+        " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert = sequence AND state = 0)"
+        " ORDER BY sequence LIMIT ?2)");
+    evicted->bind(1, static_cast<int64_t>(max_kept));
+    evicted->bind(2, static_cast<int64_t>(max_alerts));
+    pruned += static_cast<uint64_t>(evicted->exec());
     if (pruned > 0) {
-      StatementUse letters = c.Use(
+      StatementUse dead = c.Use(
           "DELETE FROM deliveries WHERE state = 1 AND alert NOT IN (SELECT sequence FROM alerts)");
-      letters->exec();
+      letters = static_cast<uint64_t>(dead->exec());
     }
     return absl::OkStatus();
   }));
+  file_.counts().AddPruned(StoreTable::kAlerts, pruned);
+  file_.counts().AddPruned(StoreTable::kDeliveries, letters);
   return pruned;
 }
 

@@ -16,6 +16,7 @@ class SqliteAlertStore final : public AlertStore {
 
   absl::StatusOr<uint64_t> Append(v1::Alert& alert, std::span<const std::string> sinks,
                                   absl::Time now) override;
+  absl::Status AppendAll(std::span<const AlertToStore> alerts, absl::Time now) override;
   absl::StatusOr<v1::Alert> Get(std::string_view id) const override;
   absl::StatusOr<std::vector<v1::Alert>> List(const v1::AlertFilter& filter,
                                               uint64_t before_sequence,
@@ -35,7 +36,8 @@ class SqliteAlertStore final : public AlertStore {
   absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) override;
   absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) override;
   absl::StatusOr<OutboxStatistics> Outbox(std::string_view sink) const override;
-  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, size_t max_alerts) override;
+  absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t max_kept,
+                                       size_t max_alerts) override;
 
  private:
   absl::StatusOr<std::vector<v1::Alert>> Select(const char* sql, const v1::AlertFilter& filter,

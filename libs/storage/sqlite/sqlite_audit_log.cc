@@ -27,6 +27,7 @@ absl::StatusOr<uint64_t> SqliteAuditLog::Append(const AuditEntry& entry) {
     sequence = static_cast<uint64_t>(c.db().getLastInsertRowid());
     return absl::OkStatus();
   }));
+  file_.counts().AddStored(StoreTable::kAudit, 1);
   return sequence;
 }
 
@@ -52,6 +53,28 @@ absl::StatusOr<std::vector<AuditEntry>> SqliteAuditLog::ReadAfter(uint64_t after
     return absl::OkStatus();
   }));
   return entries;
+}
+
+absl::StatusOr<uint64_t> SqliteAuditLog::Prune(absl::Time before, uint64_t max_kept,
+                                               size_t max_entries) {
+  uint64_t pruned = 0;
+  RETURN_IF_ERROR(file_.Write([&](Connection& c) {
+    StatementUse expired = c.Use(
+        "DELETE FROM audit WHERE sequence IN"
+        " (SELECT sequence FROM audit WHERE time < ?1 ORDER BY time LIMIT ?2)");
+    expired->bind(1, ToStoredTime(before));
+    expired->bind(2, static_cast<int64_t>(max_entries));
+    pruned = static_cast<uint64_t>(expired->exec());
+    StatementUse evicted = c.Use(
+        "DELETE FROM audit WHERE sequence IN (SELECT sequence FROM audit WHERE sequence <="
+        " (SELECT max(sequence) FROM audit) - ?1 ORDER BY sequence LIMIT ?2)");
+    evicted->bind(1, static_cast<int64_t>(max_kept));
+    evicted->bind(2, static_cast<int64_t>(max_entries - pruned));
+    pruned += static_cast<uint64_t>(evicted->exec());
+    return absl::OkStatus();
+  }));
+  file_.counts().AddPruned(StoreTable::kAudit, pruned);
+  return pruned;
 }
 
 }  // namespace daemoneye::storage

@@ -16,6 +16,7 @@ class SqliteAuditLog final : public AuditLog {
   absl::StatusOr<uint64_t> Append(const AuditEntry& entry) override;
   absl::StatusOr<std::vector<AuditEntry>> ReadAfter(uint64_t after_sequence,
                                                     size_t max_entries) const override;
+  absl::StatusOr<uint64_t> Prune(absl::Time before, uint64_t max_kept, size_t max_entries) override;
 
  private:
   StoreFile& file_;

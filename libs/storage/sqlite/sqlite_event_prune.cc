@@ -58,11 +58,41 @@ int64_t DeleteOldest(Connection& c, int64_t max_events) {
   return erase->exec();
 }
 
+// Logs, publishers and marks that say nothing any more.
+struct Unused {
+  uint64_t logs = 0;
+  uint64_t publishers = 0;
+  uint64_t marks = 0;
+};
+
+// The newest log stays, so that no key is given twice. A mark goes when it is older than every
+// event: what it stands for has gone, too, and a monitor that is resumed at the oldest it holds
+// brings nothing a second time.
+Unused DeleteUnused(Connection& c) {
+  const auto run = [&](const char* sql) {
+    StatementUse erase = c.Use(sql);
+    return static_cast<uint64_t>(erase->exec());
+  };
+  Unused unused;
+  unused.logs =
+      run("DELETE FROM logs WHERE log < (SELECT max(log) FROM logs) AND NOT EXISTS (SELECT 1 FROM"
+          " events WHERE position > (log << 40) AND position < ((log + 1) << 40))");
+  unused.publishers =
+      run("DELETE FROM publishers WHERE NOT EXISTS"
+          " (SELECT 1 FROM events WHERE events.publisher = publishers.publisher)");
+  unused.marks = run("DELETE FROM marks WHERE position < (SELECT min(position) FROM events)");
+  // The newest is the one that grows, or was when the server ended.
+  run("DELETE FROM blocks WHERE last < (SELECT min(position) FROM events)"
+      " AND block < (SELECT max(block) FROM blocks)");
+  return unused;
+}
+
 }  // namespace
 
 absl::StatusOr<PruneResult> SqliteEventStore::Prune(const RetentionPolicy& policy, absl::Time now,
                                                     size_t max_events) {
   PruneResult result;
+  Unused unused;
   const auto limit = static_cast<int64_t>(std::max<size_t>(max_events, 1));
   RETURN_IF_ERROR(file_.Write([&](Connection& c) {
     int64_t left = limit;
@@ -72,8 +102,15 @@ absl::StatusOr<PruneResult> SqliteEventStore::Prune(const RetentionPolicy& polic
     if (left > 0 && BytesInUse(c) > static_cast<int64_t>(policy.max_bytes)) {
       result.evicted = static_cast<uint64_t>(DeleteOldest(c, left));
     }
+    if (result.expired + result.evicted == 0) return absl::OkStatus();
+    unused = DeleteUnused(c);
+    keys_ = {};
     return absl::OkStatus();
   }));
+  file_.counts().AddPruned(StoreTable::kEvents, result.expired + result.evicted);
+  file_.counts().AddPruned(StoreTable::kLogs, unused.logs);
+  file_.counts().AddPruned(StoreTable::kPublishers, unused.publishers);
+  file_.counts().AddPruned(StoreTable::kMarks, unused.marks);
   base::MutexLock lock(mu_);
   counts_.pruned += result.expired + result.evicted;
   return result;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "libs/base/status_macros.h"
@@ -40,60 +41,108 @@ absl::Status CheckEvent(const EventToStore& event) {
 }  // namespace
 
 absl::StatusOr<AppendResult> SqliteEventStore::Append(const EventBatchToStore& batch) {
-  AppendResult result;
+  Added added;
   const absl::Status status = file_.Write([&](Connection& c) -> absl::Status {
-    absl::Status appended = absl::InternalError("not run");
-    try {
-      appended = AppendEvents(c, batch, result);
-      if (appended.ok()) AppendMarks(c, batch.marks);
-    } catch (...) {
-      keys_ = {};
-      throw;
-    }
-    if (!appended.ok()) keys_ = {};
-    return appended;
+    // What the last one made was taken back with it.
+    if (has_failed_.exchange(false)) Forget();
+    RETURN_IF_ERROR(AppendEvents(c, batch, added));
+    AppendMarks(c, batch.marks, added);
+    return absl::OkStatus();
   });
-  RETURN_IF_ERROR(status);
+  if (!status.ok()) {
+    has_failed_ = true;
+    return status;
+  }
+  Count(added);
   base::MutexLock lock(mu_);
-  counts_.inserted += result.inserted;
-  counts_.duplicates += batch.events.size() - result.inserted;
-  return result;
+  counts_.inserted += added.events;
+  counts_.duplicates += batch.events.size() - added.events;
+  return AppendResult{.inserted = added.events};
+}
+
+void SqliteEventStore::Count(const Added& added) {
+  file_.counts().AddStored(StoreTable::kEvents, added.events);
+  file_.counts().AddStored(StoreTable::kLogs, added.logs);
+  file_.counts().AddStored(StoreTable::kPublishers, added.publishers);
+  file_.counts().AddStored(StoreTable::kMarks, added.marks);
 }
 
 absl::Status SqliteEventStore::AppendEvents(Connection& c, const EventBatchToStore& batch,
-                                            AppendResult& result) {
+                                            Added& added) {
   if (batch.events.empty()) return absl::OkStatus();
-  const int64_t log = LogKey(c, batch.log_stream_id);
+  const int64_t log = LogKey(c, batch.log_stream_id, added);
   StatementUse insert = c.Use(
       "INSERT OR IGNORE INTO events(position, publisher, sequence, event_time, kind, payload)"
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
   for (const EventToStore& event : batch.events) {
     RETURN_IF_ERROR(CheckEvent(event));
-    insert->bind(1, PositionOf(log, event.sequence));
-    insert->bind(2, PublisherKey(c, event.event->origin()));
+    const int64_t position = PositionOf(log, event.sequence);
+    AddToBlock(c, event, position);
+    insert->bind(1, position);
+    insert->bind(2, PublisherKey(c, event.event->origin(), added));
     insert->bind(3, static_cast<int64_t>(event.event->origin().sequence()));
     insert->bind(4, EventTimeNs(*event.event));
     insert->bind(5, KindCodeOf(*event.event));
     insert.BindBytes(6, event.bytes);
-    result.inserted += static_cast<uint64_t>(insert->exec());
+    added.events += static_cast<uint64_t>(insert->exec());
     insert->tryReset();
   }
+  StoreBlock(c);
   return absl::OkStatus();
 }
 
-void SqliteEventStore::AppendMarks(Connection& c, std::span<const LogMark> marks) {
+void SqliteEventStore::AddToBlock(Connection& c, const EventToStore& event, int64_t position) {
+  // A block is of positions that follow each other: another log begins another one.
+  const bool is_next = block_.events > 0 && position > block_.last &&
+                       position >> kSequenceBits == block_.last >> kSequenceBits;
+  const int64_t time = EventTimeNs(*event.event);
+  if (!is_next || block_.events >= KeyFilter::kMaxEvents) {
+    if (block_.events > 0) StoreBlock(c);
+    block_ = Block();
+    block_.first = position;
+    block_.since = block_.until = time;
+  }
+  block_.last = position;
+  block_.since = std::min(block_.since, time);
+  block_.until = std::max(block_.until, time);
+  block_.filter.Add(*event.event);
+  ++block_.events;
+}
+
+void SqliteEventStore::StoreBlock(Connection& c) {
+  StatementUse put =
+      block_.id == 0
+          ? c.Use(
+                "INSERT INTO blocks(first, last, since, until, filter) VALUES(?1, ?2, ?3, ?4, ?5)")
+          : c.Use(
+                "UPDATE blocks SET first = ?1, last = ?2, since = ?3, until = ?4, filter = ?5"
+                " WHERE block = ?6");
+  put->bind(1, block_.first);
+  put->bind(2, block_.last);
+  put->bind(3, block_.since);
+  put->bind(4, block_.until);
+  put.BindBytes(5, block_.filter.bytes());
+  if (block_.id != 0) put->bind(6, block_.id);
+  put->exec();
+  if (block_.id == 0) block_.id = c.db().getLastInsertRowid();
+}
+
+void SqliteEventStore::AppendMarks(Connection& c, std::span<const LogMark> marks, Added& added) {
+  // The position says when it was told: see DeleteUnused.
   StatementUse put = c.Use(
-      "INSERT INTO marks(stream_id, sequence) VALUES(?1, ?2) ON CONFLICT(stream_id)"
-      " DO UPDATE SET sequence = excluded.sequence WHERE excluded.sequence > sequence");
+      "INSERT INTO marks(stream_id, sequence, position)"
+      " VALUES(?1, ?2, ifnull((SELECT max(position) FROM events), 0)) ON CONFLICT(stream_id)"
+      " DO UPDATE SET sequence = excluded.sequence, position = excluded.position"
+      " WHERE excluded.sequence > sequence");
   for (const LogMark& mark : marks) {
     put.BindText(1, mark.stream_id);
     put->bind(2, static_cast<int64_t>(mark.sequence));
-    put->exec();
+    added.marks += static_cast<uint64_t>(put->exec());
     put->tryReset();
   }
 }
 
-int64_t SqliteEventStore::LogKey(Connection& c, std::string_view stream_id) {
+int64_t SqliteEventStore::LogKey(Connection& c, std::string_view stream_id, Added& added) {
   if (const auto known = keys_.logs.find(std::string(stream_id)); known != keys_.logs.end()) {
     return known->second;
   }
@@ -103,12 +152,13 @@ int64_t SqliteEventStore::LogKey(Connection& c, std::string_view stream_id) {
     add.BindText(1, stream_id);
     add->exec();
     key = c.db().getLastInsertRowid();
+    ++added.logs;
   }
   if (keys_.logs.size() >= kMaxKeys) keys_.logs.clear();
   return keys_.logs[std::string(stream_id)] = *key;
 }
 
-int64_t SqliteEventStore::PublisherKey(Connection& c, const v1::Origin& origin) {
+int64_t SqliteEventStore::PublisherKey(Connection& c, const v1::Origin& origin, Added& added) {
   if (keys_.last_publisher == origin.stream_id()) return keys_.last_key;
   const auto known = keys_.publishers.find(origin.stream_id());
   std::optional<int64_t> key = known != keys_.publishers.end()
@@ -121,6 +171,7 @@ int64_t SqliteEventStore::PublisherKey(Connection& c, const v1::Origin& origin) 
     add.BindText(3, origin.host());
     add->exec();
     key = c.db().getLastInsertRowid();
+    ++added.publishers;
   }
   if (keys_.publishers.size() >= kMaxKeys) keys_.publishers.clear();
   keys_.publishers[origin.stream_id()] = *key;

@@ -5,11 +5,14 @@
 // Cost:       see sqlite_store_benchmark.
 #pragma once
 
+#include <atomic>
+#include <span>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "libs/base/mutex.h"
 #include "libs/storage/event_store.h"
+#include "libs/storage/sqlite/key_filter.h"
 #include "libs/storage/sqlite/store_file.h"
 
 namespace daemoneye::storage {
@@ -40,13 +43,41 @@ class SqliteEventStore final : public EventStore {
     int64_t last_key = 0;
   };
 
-  absl::Status AppendEvents(Connection& c, const EventBatchToStore& batch, AppendResult& result);
-  static void AppendMarks(Connection& c, std::span<const LogMark> marks);
-  int64_t LogKey(Connection& c, std::string_view stream_id);
-  int64_t PublisherKey(Connection& c, const v1::Origin& origin);
+  // Rows of a transaction.
+  struct Added {
+    uint64_t events = 0;
+    uint64_t logs = 0;
+    uint64_t publishers = 0;
+    uint64_t marks = 0;
+  };
+
+  // The run of positions that grows now; a full one is let be. Forgotten as Keys are.
+  struct Block {
+    int64_t id = 0;  // 0: it has no row yet
+    int64_t first = 0;
+    int64_t last = 0;
+    int64_t since = 0;
+    int64_t until = 0;
+    size_t events = 0;
+    KeyFilter filter;
+  };
+
+  absl::Status AppendEvents(Connection& c, const EventBatchToStore& batch, Added& added);
+  static void AppendMarks(Connection& c, std::span<const LogMark> marks, Added& added);
+  int64_t LogKey(Connection& c, std::string_view stream_id, Added& added);
+  int64_t PublisherKey(Connection& c, const v1::Origin& origin, Added& added);
+  void AddToBlock(Connection& c, const EventToStore& event, int64_t position);
+  void StoreBlock(Connection& c);
+  void Forget() {
+    keys_ = {};
+    block_ = {};
+  }
+  void Count(const Added& added);
 
   StoreFile& file_;
-  Keys keys_;  // of who writes: only within StoreFile::Write
+  Keys keys_;    // of who writes: only within StoreFile::Write
+  Block block_;  // the same
+  std::atomic<bool> has_failed_ = false;
   mutable base::Mutex mu_;
   EventStoreStatistics counts_ GUARDED_BY(mu_);
 };

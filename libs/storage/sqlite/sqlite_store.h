@@ -4,6 +4,7 @@
 // Ownership:  owns the file; outlives what its stores handed out.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,8 @@ namespace daemoneye::storage {
 
 class SqliteStore final : public Store {
  public:
-  // As StoreFile::Open. A file that was set aside is told by set_aside() and in the new file's
-  // audit.
+  // As StoreFile::Open: a disk that is too full is no error. A file that was set aside is told by
+  // set_aside() and in the new file's audit.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const StoreFileOptions& options);
 
   EventStore& events() override { return events_; }
@@ -28,12 +29,18 @@ class SqliteStore final : public Store {
   TriggerStore& triggers() override { return triggers_; }
   AuditLog& audit() override { return audit_; }
   absl::Status health() const override { return file_->health(); }
+  std::map<std::string, TableRows> rows() const override { return file_->counts().rows(); }
+
+  // False as long as the disk was too full to open the file: every write tries again.
+  bool is_open() const { return file_->is_open(); }
+  // Puts it into the audit that a broken file was set aside, where one was.
+  absl::Status AuditSetAside(absl::Time now);
 
   // A connection of the caller's own that can only read: for RunQuery.
   absl::StatusOr<std::unique_ptr<Connection>> OpenReader() const { return file_->OpenReader(); }
 
   const std::string& path() const { return file_->path(); }
-  const std::string& set_aside() const { return file_->set_aside(); }
+  std::string set_aside() const { return file_->set_aside(); }
   bool is_checked() const { return file_->is_checked(); }
 
  private:

@@ -1,8 +1,10 @@
 #include "libs/storage/sqlite/sqlite_store.h"
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "libs/storage/event_store_conformance.h"
 #include "libs/storage/sqlite/store_fixture.h"
@@ -46,7 +48,7 @@ class SqliteStoreTest : public ::testing::Test {
 TEST_F(SqliteStoreTest, NumbersAlertsOnFromWhereItWas) {
   EXPECT_EQ(Raise("a", v1::SEVERITY_LOW), 1u);
   EXPECT_EQ(Raise("b", v1::SEVERITY_LOW), 2u);
-  ASSERT_EQ(*store().alerts().PruneAlerts(absl::FromUnixSeconds(200), 10), 2u);
+  ASSERT_EQ(*store().alerts().PruneAlerts(absl::FromUnixSeconds(200), 1000, 10), 2u);
   fixture_.Reopen();
   EXPECT_EQ(store().alerts().range()->oldest, 3u);
   EXPECT_EQ(store().alerts().range()->newest, 2u);
@@ -106,7 +108,7 @@ TEST_F(SqliteStoreTest, KeepsADeliveryUntilTheSinkHasItOrItIsDead) {
   EXPECT_THAT(PendingOf("hook"), ElementsAre(1));
   EXPECT_EQ(store().alerts().MarkDelivered("hook", 2).code(), absl::StatusCode::kNotFound);
   // What a sink waits for is not pruned.
-  EXPECT_EQ(*store().alerts().PruneAlerts(absl::FromUnixSeconds(200), 10), 1u);
+  EXPECT_EQ(*store().alerts().PruneAlerts(absl::FromUnixSeconds(200), 1000, 10), 1u);
   const std::vector<std::string> kept{"file"};
   EXPECT_EQ(*store().alerts().DropOtherSinks(kept), 1u);
   EXPECT_THAT(PendingOf("file"), ElementsAre(1));
@@ -141,6 +143,87 @@ TEST_F(SqliteStoreTest, KeepsAuditRowsInOrder) {
   ASSERT_THAT(*rows, SizeIs(2));
   EXPECT_EQ(rows->front().target, "x");
   EXPECT_EQ(rows->back().target.size(), 4096u);
+}
+
+TEST_F(SqliteStoreTest, StoresAlertsThatComeTogetherAndPassesOverWhatItKnows) {
+  Raise("b", v1::SEVERITY_LOW);
+  std::vector<v1::Alert> alerts(3);
+  std::vector<AlertToStore> to_store;
+  for (size_t i = 0; i < alerts.size(); ++i) {
+    alerts[i].set_id(std::string(1, static_cast<char>('a' + i)));
+    to_store.push_back({.alert = &alerts[i], .sinks = {"file", "hook"}});
+  }
+  ASSERT_TRUE(store().alerts().AppendAll(to_store, absl::Now()).ok());
+  EXPECT_EQ(alerts[0].sequence(), 2u);
+  EXPECT_EQ(alerts[1].sequence(), 0u);
+  EXPECT_EQ(alerts[2].sequence(), 3u);
+  EXPECT_THAT(PendingOf("hook"), ElementsAre(2, 3));
+  // Once more: they are stored already.
+  ASSERT_TRUE(store().alerts().AppendAll(to_store, absl::Now()).ok());
+  EXPECT_THAT(PendingOf("file"), ElementsAre(2, 3));
+  EXPECT_EQ(store().alerts().range()->newest, 3u);
+}
+
+TEST_F(SqliteStoreTest, CountsTheRowsOfEveryTable) {
+  const LogMark mark{.stream_id = "m", .sequence = 5};
+  ASSERT_TRUE(AppendTo(store().events(), "log", 1, MakeStoredEvents("a", 1, 3), {&mark, 1}).ok());
+  ASSERT_TRUE(AppendTo(store().events(), "log", 1, MakeStoredEvents("a", 1, 4), {&mark, 1}).ok());
+  Raise("x", v1::SEVERITY_LOW, {"file", "hook"});
+  ASSERT_TRUE(store().audit().Append({.time = absl::UnixEpoch()}).ok());
+  v1::Trigger trigger;
+  trigger.set_id("t");
+  ASSERT_TRUE(store().triggers().Put(trigger).ok());
+  ASSERT_TRUE(store().triggers().SetMute("t", absl::FromUnixSeconds(5)).ok());
+  const std::map<std::string, uint64_t> expected = {
+      {"alerts", 1}, {"audit", 1}, {"deliveries", 2}, {"events", 4},  {"logs", 1},
+      {"marks", 1},  {"mutes", 1}, {"publishers", 1}, {"triggers", 1}};
+  std::map<std::string, uint64_t> stored;
+  for (const auto& [table, rows] : store().rows()) stored[table] = rows.stored;
+  EXPECT_EQ(stored, expected);
+}
+
+TEST_F(SqliteStoreTest, LetsGoOfWhatNoEventRefersToAnyMore) {
+  const LogMark old_mark{.stream_id = "old", .sequence = 5};
+  const LogMark new_mark{.stream_id = "new", .sequence = 7};
+  ASSERT_TRUE(
+      AppendTo(store().events(), "log-1", 1, MakeStoredEvents("a", 1, 3), {&old_mark, 1}).ok());
+  ASSERT_TRUE(
+      AppendTo(store().events(), "log-2", 1, MakeStoredEvents("b", 1000, 3), {&new_mark, 1}).ok());
+  // Those of "a" are older than the policy wants.
+  const auto pruned =
+      store().events().Prune({.max_age = absl::Seconds(500), .max_sample_age = absl::Seconds(500)},
+                             absl::FromUnixSeconds(3600 + 1100), 1000);
+  ASSERT_TRUE(pruned.ok()) << pruned.status();
+  EXPECT_EQ(pruned->expired, 3u);
+  for (const char* table : {"logs", "publishers", "marks"}) {
+    EXPECT_EQ(store().rows()[table].pruned, 1u) << table;
+  }
+  EXPECT_EQ(store().rows()["events"].pruned, 3u);
+  EXPECT_EQ(*store().events().LastPosition("old"), 0u);
+  EXPECT_EQ(*store().events().LastPosition("new"), 7u);
+  // Their keys are given anew, to no one else's events.
+  ASSERT_TRUE(AppendTo(store().events(), "log-1", 4, MakeStoredEvents("a", 4, 2)).ok());
+  EXPECT_EQ(store().events().HeldRange("log-1")->last, 5u);
+  EXPECT_EQ(store().events().HeldRange("log-2")->last, 3u);
+  EXPECT_EQ(*store().events().LastPosition("a"), 5u);
+}
+
+TEST_F(SqliteStoreTest, BoundsAlertsAndAuditByAgeAndNumber) {
+  for (int i = 1; i <= 10; ++i) {
+    Raise("a" + std::to_string(i), v1::SEVERITY_LOW, {i == 2 ? "hook" : "none"});
+    ASSERT_TRUE(store().audit().Append({.time = absl::FromUnixSeconds(i)}).ok());
+  }
+  ASSERT_TRUE(store().alerts().DropOtherSinks(std::vector<std::string>{"hook"}).ok());
+  // But the one that a sink waits for.
+  EXPECT_EQ(*store().alerts().PruneAlerts(absl::InfinitePast(), 4, 100), 5u);
+  EXPECT_EQ(store().alerts().range()->oldest, 2u);
+  EXPECT_THAT(*store().alerts().List({}, 0, 100), SizeIs(5));
+  EXPECT_EQ(*store().audit().Prune(absl::FromUnixSeconds(3), 100, 100), 2u);
+  EXPECT_EQ(*store().audit().Prune(absl::InfinitePast(), 3, 2), 2u);
+  EXPECT_EQ(*store().audit().Prune(absl::InfinitePast(), 3, 100), 3u);
+  EXPECT_EQ(store().audit().ReadAfter(0, 100)->front().sequence, 8u);
+  EXPECT_EQ(store().rows()["alerts"].pruned, 5u);
+  EXPECT_EQ(store().rows()["audit"].pruned, 7u);
 }
 
 TEST_F(SqliteStoreTest, CanBeReadByItsOwnerAlone) {

@@ -9,13 +9,15 @@ namespace daemoneye::storage {
 
 absl::Status SqliteTriggerStore::Put(const v1::Trigger& trigger) {
   const std::string bytes = trigger.SerializeAsString();
-  return file_.Write([&](Connection& c) {
+  RETURN_IF_ERROR(file_.Write([&](Connection& c) {
     StatementUse put = c.Use("INSERT OR REPLACE INTO triggers(id, payload) VALUES(?1, ?2)");
     put.BindText(1, trigger.id());
     put.BindBytes(2, bytes);
     put->exec();
     return absl::OkStatus();
-  });
+  }));
+  file_.counts().AddStored(StoreTable::kTriggers, 1);
+  return absl::OkStatus();
 }
 
 absl::Status SqliteTriggerStore::Delete(std::string_view id) {
@@ -43,7 +45,7 @@ absl::StatusOr<std::vector<v1::Trigger>> SqliteTriggerStore::List() const {
 }
 
 absl::Status SqliteTriggerStore::SetMute(std::string_view trigger_id, absl::Time until) {
-  return file_.Write([&](Connection& c) {
+  RETURN_IF_ERROR(file_.Write([&](Connection& c) {
     StatementUse change =
         until == absl::InfinitePast()
             ? c.Use("DELETE FROM mutes WHERE trigger_id = ?1")
@@ -52,7 +54,9 @@ absl::Status SqliteTriggerStore::SetMute(std::string_view trigger_id, absl::Time
     if (until != absl::InfinitePast()) change->bind(2, ToStoredTime(until));
     change->exec();
     return absl::OkStatus();
-  });
+  }));
+  if (until != absl::InfinitePast()) file_.counts().AddStored(StoreTable::kMutes, 1);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::map<std::string, absl::Time>> SqliteTriggerStore::Mutes() const {

@@ -62,34 +62,61 @@ absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& path, int
   return connection;
 }
 
+absl::StatusOr<std::unique_ptr<Connection>> ConnectReader(const std::string& path) {
+  return Connect(path, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, kReaderSettings);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StoreFile>> StoreFile::Open(const StoreFileOptions& options) {
   std::unique_ptr<StoreFile> file(new StoreFile(options));
+  base::MutexLock lock(file->write_mu_);
+  const absl::Status opened = file->OpenAll();
+  file->NoteHealth(opened);
+  // A full disk stops nobody: there will be room again.
+  if (!opened.ok() && !absl::IsResourceExhausted(opened)) return opened;
+  return file;
+}
+
+absl::Status StoreFile::OpenAll() {
   std::error_code error;
-  const std::filesystem::path folder = std::filesystem::path(options.path).parent_path();
+  const std::filesystem::path folder = std::filesystem::path(options_.path).parent_path();
   if (!folder.empty() && std::filesystem::create_directories(folder, error)) {
     std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  } else if (error == std::errc::no_space_on_device) {
+    return absl::ResourceExhaustedError(
+        fmt::format("cannot make {}: {}", folder.string(), error.message()));
   }
-  RETURN_IF_ERROR(file->Lock());
-  absl::Status opened = file->OpenWriter();
+  if (!lock_.valid()) RETURN_IF_ERROR(Lock());
+  absl::Status opened = OpenWriter();
   if (absl::IsDataLoss(opened)) {
-    RETURN_IF_ERROR(file->SetAside(opened));
-    opened = file->OpenWriter();
+    RETURN_IF_ERROR(SetAside(opened));
+    opened = OpenWriter();
   }
   RETURN_IF_ERROR(opened);
-  base::MutexLock lock(file->read_mu_);
-  ASSIGN_OR_RETURN(file->reader_, file->OpenReader());
-  return file;
+  absl::StatusOr<std::unique_ptr<Connection>> reader = ConnectReader(options_.path);
+  if (!reader.ok()) {
+    writer_.reset();
+    return reader.status();
+  }
+  {
+    base::MutexLock lock(read_mu_);
+    reader_ = *std::move(reader);
+  }
+  base::MutexLock lock(state_mu_);
+  is_open_ = true;
+  return absl::OkStatus();
 }
 
 // A lock of our own, on a file beside it: SQLite's own locks let a second writer in.
 absl::Status StoreFile::Lock() {
   const std::string path = options_.path + ".lock";
-  lock_ =
-      base::UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-  if (!lock_.valid()) return SystemError("cannot open", path);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  base::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+  if (!file.valid()) return SystemError("cannot open", path);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+    lock_ = std::move(file);
+    return absl::OkStatus();
+  }
   if (errno != EWOULDBLOCK) return SystemError("cannot lock", path);
   return absl::FailedPreconditionError(
       fmt::format("{} is in use by another process", options_.path));
@@ -100,7 +127,6 @@ absl::Status StoreFile::OpenWriter() {
   const base::UniqueFd file(
       ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
   if (!file.valid()) return SystemError("cannot open", options_.path);
-  base::MutexLock lock(write_mu_);
   writer_.reset();
   ASSIGN_OR_RETURN(writer_, Connect(options_.path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
                                     kWriterSettings));
@@ -110,7 +136,7 @@ absl::Status StoreFile::OpenWriter() {
   return checked;
 }
 
-absl::Status StoreFile::Check() NO_THREAD_SAFETY_ANALYSIS {
+absl::Status StoreFile::Check() {
   sqlite3* db = writer_->db().getHandle();
   CheckLimit limit{std::chrono::steady_clock::now() +
                    absl::ToChronoNanoseconds(options_.check_limit)};
@@ -122,7 +148,10 @@ absl::Status StoreFile::Check() NO_THREAD_SAFETY_ANALYSIS {
     return absl::OkStatus();
   });
   sqlite3_progress_handler(db, 0, nullptr, nullptr);
-  is_checked_ = status.ok();
+  {
+    base::MutexLock lock(state_mu_);
+    is_checked_ = status.ok();
+  }
   if (absl::IsCancelled(status)) return absl::OkStatus();
   RETURN_IF_ERROR(status);
   if (answer != "ok") {
@@ -143,26 +172,28 @@ absl::Status StoreFile::SetAside(const absl::Status& reason) {
       return SystemError("cannot set aside", from);
     }
   }
+  base::MutexLock lock(state_mu_);
   set_aside_ = fmt::format("{}: {}", aside, std::string(reason.message()));
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> StoreFile::OpenReader() const {
-  return Connect(options_.path, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX, kReaderSettings);
+  if (!is_open()) return health();
+  return ConnectReader(options_.path);
 }
 
 absl::Status StoreFile::health() const {
-  base::MutexLock lock(health_mu_);
+  base::MutexLock lock(state_mu_);
   return health_;
 }
 
-void StoreFile::NoteHealth(const absl::Status& status) {
+void StoreFile::NoteHealth(const absl::Status& status) const {
   const bool is_of_file = absl::IsResourceExhausted(status) || absl::IsDataLoss(status) ||
                           absl::IsUnavailable(status) || absl::IsInternal(status);
   // What the caller asked wrongly says nothing about the file.
   if (!status.ok() && !is_of_file) return;
-  base::MutexLock lock(health_mu_);
-  health_ = status;
+  base::MutexLock lock(state_mu_);
+  if (!absl::IsDataLoss(health_)) health_ = status;
 }
 
 }  // namespace daemoneye::storage

@@ -123,6 +123,61 @@ TEST(StoreFileTest, SaysThatTheDiskIsFullStoresNothingByHalvesAndRecovers) {
   EXPECT_TRUE(fixture.sqlite().health().ok());
 }
 
+TEST(StoreFileTest, OpensLaterWhereTheDiskIsFullAtTheStart) {
+  for (const bool has_file : {false, true}) {
+    SCOPED_TRACE(has_file);
+    SqliteStoreFixture fixture;
+    ASSERT_TRUE(AppendTo(fixture.store(), "log", 1, MakeStoredEvents("a", 1, 1)).ok());
+    fixture.Close();
+    if (!has_file) std::filesystem::remove(fixture.path());
+    ::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+    auto store = SqliteStore::Open({.path = fixture.path(), .now = absl::UnixEpoch()});
+    const auto refused = store.ok()
+                             ? AppendTo((*store)->events(), "log", 2, MakeStoredEvents("a", 2, 1))
+                             : absl::InternalError("not opened");
+    const absl::Status read = store.ok() ? (*store)->triggers().List().status() : refused.status();
+    const absl::Status query = store.ok() ? (*store)->OpenReader().status() : refused.status();
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_FALSE((*store)->is_open());
+    for (const absl::Status& status : {refused.status(), read, query, (*store)->health()}) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    }
+    const auto taken = AppendTo((*store)->events(), "log", 2, MakeStoredEvents("a", 2, 3));
+    ASSERT_TRUE(taken.ok()) << taken.status();
+    EXPECT_TRUE((*store)->is_open());
+    EXPECT_TRUE((*store)->health().ok());
+    EXPECT_THAT(ReadSequences((*store)->events()), SizeIs(has_file ? 4 : 3));
+    EXPECT_TRUE((*store)->OpenReader().ok());
+  }
+}
+
+TEST(StoreFileTest, TellsAFileThatBreaksWhileItIsUsedAndSetsItAsideAtTheNextStart) {
+  SqliteStoreFixture fixture;
+  ASSERT_TRUE(AppendTo(fixture.store(), "log", 1, MakeStoredEvents("a", 1, 2000)).ok());
+  fixture.Reopen();
+  const size_t page = 8192;
+  Overwrite(fixture.path(), page, std::filesystem::file_size(fixture.path()) - page);
+  const auto reader = fixture.store().Read({});
+  const absl::Status read = reader.ok() ? (*reader)->Read(5000).status() : reader.status();
+  EXPECT_EQ(read.code(), absl::StatusCode::kDataLoss) << read;
+  EXPECT_EQ(fixture.store().HeldRange("log").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(fixture.sqlite().health().code(), absl::StatusCode::kDataLoss);
+  // Whatever a write says, from what it remembers of the file: it does not heal it.
+  for (uint64_t i = 2001; i < 2004; ++i) {
+    AppendTo(fixture.store(), "log", i, MakeStoredEvents("a", i, 1)).status().IgnoreError();
+  }
+  EXPECT_EQ(fixture.sqlite().health().code(), absl::StatusCode::kDataLoss);
+  fixture.Reopen();
+  EXPECT_THAT(fixture.sqlite().set_aside(), HasSubstr(".broken-"));
+  ASSERT_TRUE(AppendTo(fixture.store(), "log", 1, MakeStoredEvents("a", 1, 2)).ok());
+}
+
 // Appends for ever, one batch of 10 after the other, and tells each on `pipe` once it is stored.
 [[noreturn]] void AppendForEver(const std::string& path, int pipe) {
   auto store = SqliteStore::Open({.path = path});
