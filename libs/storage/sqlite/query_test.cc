@@ -163,6 +163,8 @@ TEST_F(QueryTest, AggregatesJoinsAndRecurses) {
   EXPECT_THAT(Rows("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3) "
                    "SELECT name FROM n JOIN process_events ON pid = x"),
               SizeIs(3));
+  EXPECT_THAT(Rows("WITH few AS (SELECT pid FROM process_events LIMIT 3) SELECT count(*) FROM few"),
+              ElementsAre("3"));
   EXPECT_THAT(Rows("SELECT * FROM lists"), ElementsAre("1|one|NULL", "2|two|2.500000"));
 }
 
@@ -198,6 +200,8 @@ TEST_F(QueryTest, RefusesAllButOneSelectAndSaysWhatAndWhere) {
       {"SELECT * FROM nowhere", "no such table: nowhere"},
       {"SELECT * FROM events", "no such table: events"},
       {"SELECT * FROM sqlite_schema", "\"sqlite_master\" cannot be read here"},
+      {"SELECT count(*) FROM sqlite_schema", "\"sqlite_schema\" cannot be read here"},
+      {"SELECT count(*) FROM dbstat", "cannot be read here"},
       {"SELECT load_extension('x')", "function load_extension() is not allowed at position 8"},
       {"SELECT zeroblob(1000000000)", "zeroblob() is not allowed"},
       {"SELECT printf('%1000000000d', 1)", "printf() is not allowed"},
