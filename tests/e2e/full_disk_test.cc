@@ -103,9 +103,16 @@ TEST_F(FullDiskTest, StartsStreamsSaysSoAndKeepsWhatTheRingHoldsOnceThereIsRoom)
                         start->origin().stream_id(), start->origin().sequence()),
             start->process().name());
   EXPECT_THAT(stored, HasSubstr(start->process().name()));
-  EXPECT_THAT(gateway.Metrics(), HasSubstr("daemoneye_store_up 1"));
-  EXPECT_THAT(client.GetStatus()->ShortDebugString(), Not(HasSubstr("stored")));
   EXPECT_TRUE(gateway.AwaitLine({"events are stored again"}).has_value());
+  EXPECT_THAT(gateway.Metrics(), HasSubstr("daemoneye_store_up 1"));
+  // The stored triggers are loaded right behind it.
+  std::string told = "stored";
+  for (const absl::Time until = absl::Now() + kPatience;
+       told.find("stored") != std::string::npos && absl::Now() < until;) {
+    told = client.GetStatus()->ShortDebugString();
+    absl::SleepFor(kAskAgain);
+  }
+  EXPECT_THAT(told, Not(HasSubstr("stored")));
 
   // And once more, while it runs.
   Fill();
