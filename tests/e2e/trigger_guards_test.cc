@@ -142,9 +142,12 @@ TEST_F(TriggerGuardsTest, WhatCostsTooMuchIsSuspendedAndTheStreamBesideItDoesNot
     const auto created = Create(trigger);
     ASSERT_TRUE(created.ok()) << created.status();
   }
-  // The last one stays within the limit of one event, and takes too much of a core all the same.
+  // The last one stays within the limit of one event, and takes too much of a core all the same;
+  // where everything takes ten times as long, it does not even stay within it.
   const std::map<std::string, std::string> reasons = {
-      {"million-rows", "cut off"}, {"window-join", "cut off"}, {"just-below", "took"}};
+      {"million-rows", "cut off"},
+      {"window-join", "cut off"},
+      {"just-below", testing_support::IsInstrumented() ? "" : "took"}};
   for (const auto& [id, reason] : reasons) AwaitSuspension(id);
   const absl::Time end = absl::Now() + absl::Seconds(5);
   Until([&] { return absl::Now() > end; });
