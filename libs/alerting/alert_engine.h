@@ -3,10 +3,9 @@
 //
 // Alike are alerts of one trigger or workflow, severity, host and process (and dedup_scope). An
 // alert is in the store, with a delivery for each sink, before anything is sent; those that come
-// together share a transaction. A store that fails
-// is tried again, 1 s later and then after twice as long each time up to 60 s; meanwhile alerts
-// wait in the queue. What the queue cannot take is shed: counted, and told as a reason for
-// incompleteness in the next alert that it takes.
+// together share a transaction. A store that fails is tried again, 1 s later and then after twice
+// as long each time up to 60 s; meanwhile alerts wait in the queue. What the queue cannot take is
+// shed: counted, and told as a reason for incompleteness in the next alert that it takes.
 //
 // Lifecycle:  Start; Stop stores what is queued. Raise may come before Start; after Stop it sheds.
 // Threads:    owns one, `alert-engine`; all methods from any.

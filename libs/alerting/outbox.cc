@@ -13,18 +13,18 @@ absl::Status Outbox::SetSinks(std::vector<SinkSpec> specs) {
   std::vector<std::string> names;
   for (const SinkSpec& spec : specs) names.push_back(spec.name);
   const absl::Status answer = store_.range().status();
-  const bool is_full = absl::IsResourceExhausted(answer);
   // A store that does not answer changes nothing. At the start, though, a full disk is no reason to
   // do without sinks: the workers ask until it answers.
-  const bool may_wait = is_full && slots().empty();
+  const bool may_wait = absl::IsResourceExhausted(answer) && slots().empty();
   if (!may_wait) RETURN_IF_ERROR(answer);
   Stop(absl::ZeroDuration());
   if (!may_wait) RETURN_IF_ERROR(store_.DropOtherSinks(names).status());
   std::vector<Slot> slots;
   std::vector<uint64_t> pending;
   for (SinkSpec& spec : specs) {
-    if (spec.replay_dead && !may_wait)
+    if (spec.replay_dead && !may_wait) {
       RETURN_IF_ERROR(store_.ReplayDead(spec.name, clock_.Now()).status());
+    }
     slots.push_back(
         {spec.minimum_severity,
          std::make_shared<SinkWorker>(spec.name, std::move(spec.sink), store_, clock_, options_)});

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "libs/sql/event_tables.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -38,17 +39,6 @@ std::string ProtoField(const Column& column) {
 }
 
 }  // namespace
-
-const char* TypeText(CellType type) {
-  switch (type) {
-    case CellType::kInteger:
-      return "INTEGER";
-    case CellType::kReal:
-      return "REAL";
-    default:
-      return "TEXT";
-  }
-}
 
 std::string ColumnRemark(const Column& column) {
   switch (column.kind()) {

@@ -10,8 +10,6 @@ namespace daemoneye::sql {
 
 std::string ColumnsMarkdown();
 
-// "INTEGER", "REAL" or "TEXT".
-const char* TypeText(CellType type);
 // What a reader cannot tell from name and type: the unit, how a list is put together, the values of
 // an enumeration. May be empty.
 std::string ColumnRemark(const Column& column);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -119,17 +120,6 @@ EventTable MakeTable(const char* name, const char* payload, v1::EventKind kind) 
   return table;
 }
 
-const char* DeclaredType(CellType type) {
-  switch (type) {
-    case CellType::kInteger:
-      return "INTEGER";
-    case CellType::kReal:
-      return "REAL";
-    default:
-      return "TEXT";
-  }
-}
-
 }  // namespace
 
 std::optional<size_t> EventTable::FindColumn(std::string_view column_name) const {
@@ -144,7 +134,7 @@ std::string EventTable::Declaration() const {
   std::string sql = fmt::format("CREATE TABLE {}(", name);
   for (const Column& column : columns) {
     fmt::format_to(std::back_inserter(sql), "{}\"{}\" {}", sql.back() == '(' ? "" : ",",
-                   column.name(), DeclaredType(column.type()));
+                   column.name(), TypeText(column.type()));
   }
   return sql + ")";
 }

@@ -11,6 +11,7 @@
 
 #include "absl/hash/hash.h"
 #include "libs/sql/sql_result.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -48,17 +49,13 @@ size_t EndOf(const Cursor& cursor, const LiveTable& table) {
   return cursor.is_scan ? table.slots() : cursor.found.size();
 }
 
-const char* DeclaredType(CellType type) {
-  return type == CellType::kInteger ? "INTEGER" : type == CellType::kReal ? "REAL" : "TEXT";
-}
-
 int Connect(sqlite3* db, void* aux, int /*argc*/, const char* const* /*argv*/, sqlite3_vtab** table,
             char** /*error*/) {
   const auto& context = *static_cast<const LiveContext*>(aux);
   std::string sql = fmt::format("CREATE TABLE {}(", context.table->name());
   for (const LiveColumn& column : context.table->columns()) {
     fmt::format_to(std::back_inserter(sql), "{}\"{}\" {}", sql.back() == '(' ? "" : ",",
-                   column.name, DeclaredType(column.type));
+                   column.name, TypeText(column.type));
   }
   context.rows->is_declaring = true;
   const int result = sqlite3_declare_vtab(db, (sql + ")").c_str());

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "libs/sql/event_tables.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::sql {
 namespace {
@@ -14,10 +15,6 @@ std::string InsertInto(const std::string& table, size_t columns) {
   std::string sql = "INSERT INTO " + table + " VALUES (?";
   for (size_t i = 1; i < columns; ++i) sql += ",?";
   return sql + ")";
-}
-
-const char* TypeName(CellType type) {
-  return type == CellType::kInteger ? "INTEGER" : type == CellType::kReal ? "REAL" : "TEXT";
 }
 
 }  // namespace
@@ -86,7 +83,7 @@ void PlainTables::SetRows(const LiveTable& table) {
   std::string declaration = "CREATE TABLE IF NOT EXISTS " + table.name();
   for (const LiveColumn& column : table.columns()) {
     declaration += &column == table.columns().data() ? "(" : ",";
-    declaration += "\"" + column.name + "\" " + TypeName(column.type);
+    declaration += "\"" + column.name + "\" " + TypeText(column.type);
   }
   Run(declaration + "); DELETE FROM " + table.name());
   sqlite3_stmt* const insert = Prepare(InsertInto(table.name(), table.columns().size()));

@@ -121,7 +121,7 @@ class TriggerEngine::Impl {
   Admission admission_ GUARDED_BY(mu_);
   uint64_t timed_out_ GUARDED_BY(mu_) = 0;
   uint64_t missed_events_ GUARDED_BY(mu_) = 0;
-  size_t piece_ GUARDED_BY(mu_) = kFirstPiece;
+  size_t piece_ = kFirstPiece;  // of the thread that calls Process
   // Since the last look at shares: what evaluating took by the wall clock, and of the CPU.
   absl::Duration wall_time_ GUARDED_BY(mu_);
   absl::Duration cpu_time_ GUARDED_BY(mu_);
@@ -234,11 +234,7 @@ void TriggerEngine::Impl::RenewRecordsLocked(
 
 void TriggerEngine::Impl::Process(std::span<const v1::CollectionEvent* const> events) {
   while (!events.empty()) {
-    size_t size = 0;
-    {
-      const TurnLock lock(turn_mu_, mu_);
-      size = std::min(piece_, events.size());
-    }
+    const size_t size = std::min(piece_, events.size());
     ProcessPiece(events.first(size));
     events = events.subspan(size);
   }

@@ -165,12 +165,13 @@ class TriggerEngine {
                                                        const EventReader& next,
                                                        const BackTestOptions& options) const;
 
-  // Of these triggers, by id; empty: of all.
-  std::vector<v1::TriggerStatistics> Statistics(const std::vector<std::string>& ids = {}) const;
   // Shows `read` the live tables, which stand still meanwhile: nothing is evaluated until it
-  // returns, so it takes what it needs a piece at a time.
+  // returns, so it takes what it needs a piece at a time. They follow the events for
+  // keep_following from then on.
   void ReadLive(const std::function<void(const LiveTables&)>& read) const;
 
+  // Of these triggers, by id; empty: of all.
+  std::vector<v1::TriggerStatistics> Statistics(const std::vector<std::string>& ids = {}) const;
   QueueStatistics Queue() const;
   EngineGauges Gauges() const;
   uint64_t missed_events() const;

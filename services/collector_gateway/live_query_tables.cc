@@ -14,6 +14,7 @@
 #include "libs/sql/event_tables.h"
 #include "libs/sql/process_table.h"
 #include "libs/sql/row_table.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::gateway {
 namespace {

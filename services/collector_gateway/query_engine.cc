@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "libs/base/status_macros.h"
-#include "libs/sql/columns_markdown.h"
 #include "libs/sql/event_tables.h"
+#include "libs/sql/type_text.h"
 
 namespace daemoneye::gateway {
 namespace {

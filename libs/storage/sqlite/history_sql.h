@@ -1,4 +1,4 @@
-// HistoryRows: the statement that reads what a HistoryPlan asks for from the file.
+// OpenHistory: the statement that reads what a HistoryPlan asks for from the file.
 //
 // An origin is one look-up; a range of times, and an order by time, come from the index; keys are
 // looked for in the blocks whose filters may hold them.
