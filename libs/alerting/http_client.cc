@@ -32,6 +32,23 @@ size_t Receive(char* data, size_t size, size_t count, void* to) {
 
 }  // namespace
 
+absl::Status AnswerStatus(const HttpAnswer& answer) {
+  if (answer.code >= 200 && answer.code < 300) return absl::OkStatus();
+  const std::string text = fmt::format("HTTP {}: {}", answer.code, answer.excerpt);
+  switch (answer.code) {
+    case 401:
+    case 403:
+    case 407:
+    case 408:
+    case 425:
+    case 429:
+      return absl::UnavailableError(text);
+    default:
+      return answer.code >= 400 && answer.code < 500 ? absl::InvalidArgumentError(text)
+                                                     : absl::UnavailableError(text);
+  }
+}
+
 struct HttpClient::Handles {
   CURL* easy = nullptr;
   CURLM* multi = nullptr;

@@ -33,6 +33,11 @@ struct HttpAnswer {
   std::string excerpt;
 };
 
+// 2xx is Ok. 400, 404, 405, 410, 413, 414, 415, 422 and every other 4xx are InvalidArgument: the
+// same bytes will be refused again. 401, 403, 407, 408, 425 and 429 are Unavailable, for they speak
+// of us or of the time, not of what was posted; so are 3xx (redirects are not followed) and 5xx.
+absl::Status AnswerStatus(const HttpAnswer& answer);
+
 class HttpClient {
  public:
   // Internal: the library is not to be had.

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -13,7 +14,7 @@
 
 namespace daemoneye::alerting {
 
-enum class SinkType { kStdout, kFile, kWebhook };
+enum class SinkType { kStdout, kFile, kWebhook, kAlertmanager };
 
 struct SinkConfig {
   std::string name;
@@ -23,19 +24,24 @@ struct SinkConfig {
   bool replay_dead_letters = false;
   LineFormat format = LineFormat::kText;  // stdout
   std::string path;                       // file
-  // webhook
-  std::string url;
-  std::string secret_file;
+  // webhook: one; alertmanager: one for each member of its cluster
+  std::vector<std::string> urls;
+  std::string secret_file;  // webhook
+  // webhook and alertmanager
   std::string ca_file;
   absl::Duration connect_timeout = absl::Seconds(5);
+  // alertmanager
+  std::string username, password_file, bearer_token_file, generator_url;
+  absl::Duration resolve_after = absl::Hours(1);
 
-  // stdout and webhook: how long one delivery may take.
+  // All but file: how long one delivery may take, to one URL.
   absl::Duration timeout = absl::Seconds(10);
 
   bool operator==(const SinkConfig&) const = default;
 };
 
-// InvalidArgument names the key that is wrong, without the sink. Opens nothing but a secret's file.
+// InvalidArgument names the key that is wrong, without the sink. Opens nothing but files of
+// secrets.
 absl::StatusOr<std::unique_ptr<AlertSink>> MakeSink(const SinkConfig& config, base::Clock& clock);
 
 }  // namespace daemoneye::alerting

@@ -7,10 +7,7 @@
 //   X-DaemonEye-Signature  with a secret: "v1=" and the hexadecimal HMAC-SHA256 of the timestamp, a
 //                          "." and the body
 //
-// 2xx is delivered. 400, 404, 405, 410, 413, 414, 415, 422 and every other 4xx are dead letters at
-// once: the same bytes will be refused again. 401, 403, 407, 408, 425 and 429 are tried again, for
-// they speak of us or of the time, not of the alert; so are 3xx (redirects are not followed), 5xx
-// and no answer at all.
+// AnswerStatus says which answers are delivered, dead letters at once, or tried again.
 //
 // Threads:    as AlertSink.
 // Ownership:  owns its client; borrows the clock.
@@ -58,9 +55,5 @@ class WebhookSink final : public AlertSink {
   const std::unique_ptr<HttpClient> client_;
   base::Clock& clock_;
 };
-
-// The text of a secret's file without the white space around it. InvalidArgument: it cannot be
-// read, is empty, is larger than 4 KiB, or others than owner and group may read it.
-absl::StatusOr<std::string> ReadSecret(const std::string& path);
 
 }  // namespace daemoneye::alerting

@@ -23,6 +23,8 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxNameBytes = 32;
 constexpr size_t kMaxPathBytes = 4096;
+constexpr size_t kMaxUserBytes = 256;
+constexpr size_t kMaxUrls = 8;
 constexpr absl::Duration kMaxTimeout = absl::Seconds(60);
 
 absl::Status Bad(std::string_view why) { return absl::InvalidArgumentError(std::string(why)); }
@@ -59,6 +61,14 @@ absl::Status SetSeverity(const Json& value, SinkConfig& sink) {
   return Bad("want INFO, LOW, MEDIUM, HIGH or CRITICAL");
 }
 
+absl::Status SetResolveAfter(const Json& value, SinkConfig& sink) {
+  if (value.is_string() && absl::ParseDuration(value.get<std::string>(), &sink.resolve_after) &&
+      sink.resolve_after >= absl::Minutes(1) && sink.resolve_after <= absl::Hours(168)) {
+    return absl::OkStatus();
+  }
+  return Bad("want a duration from 1m to 168h");
+}
+
 absl::Status SetTimeout(const Json& value, absl::Duration& timeout) {
   if (value.is_string() && absl::ParseDuration(value.get<std::string>(), &timeout) &&
       timeout >= absl::Milliseconds(100) && timeout <= kMaxTimeout) {
@@ -85,8 +95,50 @@ absl::Status SetReplay(const Json& value, SinkConfig& sink) {
 }
 
 absl::Status SetUrl(const Json& value, SinkConfig& sink) {
-  ASSIGN_OR_RETURN(sink.url, Text(value));
-  return CheckWebhookUrl(sink.url);
+  ASSIGN_OR_RETURN(const std::string url, Text(value));
+  sink.urls.push_back(url);
+  return CheckWebhookUrl(url);
+}
+
+// Of an Alertmanager: a path is put behind it.
+absl::Status SetBaseUrl(const Json& value, SinkConfig& sink) {
+  RETURN_IF_ERROR(SetUrl(value, sink));
+  return sink.urls.back().find('?') == std::string::npos ? absl::OkStatus() : Bad("holds a query");
+}
+
+absl::Status SetBaseUrls(const Json& value, SinkConfig& sink) {
+  if (!value.is_array() || value.empty() || value.size() > kMaxUrls) {
+    return Bad(fmt::format("want a list of 1..{} URLs", kMaxUrls));
+  }
+  for (const Json& url : value) RETURN_IF_ERROR(SetBaseUrl(url, sink));
+  return absl::OkStatus();
+}
+
+absl::Status SetGeneratorUrl(const Json& value, SinkConfig& sink) {
+  ASSIGN_OR_RETURN(sink.generator_url, Text(value));
+  return CheckWebhookUrl(sink.generator_url);
+}
+
+// RFC 7617: a user is text without a colon.
+absl::Status SetUsername(const Json& value, SinkConfig& sink) {
+  ASSIGN_OR_RETURN(sink.username, Text(value));
+  const bool is_good =
+      sink.username.size() <= kMaxUserBytes &&
+      std::ranges::all_of(sink.username, [](char c) { return c >= ' ' && c < '\x7f' && c != ':'; });
+  return is_good ? absl::OkStatus()
+                 : Bad(fmt::format("want 1..{} ASCII characters without ':'", kMaxUserBytes));
+}
+
+// What keys of an Alertmanager mean together.
+absl::Status CheckAlertmanager(const Json& json, const SinkConfig& sink) {
+  if (json.contains("url") == json.contains("urls")) return Bad(".url: want it, or urls");
+  if (sink.username.empty() != sink.password_file.empty()) {
+    return Bad(".username: goes with password_file, and password_file with it");
+  }
+  if (!sink.username.empty() && !sink.bearer_token_file.empty()) {
+    return Bad(".bearer_token_file: does not go with username");
+  }
+  return absl::OkStatus();
 }
 
 using Setter = std::function<absl::Status(const Json&, SinkConfig&)>;
@@ -97,30 +149,50 @@ struct Key {
   Setter set;
 };
 
+Setter PathSetter(std::string SinkConfig::* path) {
+  return [path](const Json& v, SinkConfig& s) { return SetPath(v, s.*path); };
+}
+
+Setter TimeoutSetter(absl::Duration SinkConfig::* timeout) {
+  return [timeout](const Json& v, SinkConfig& s) { return SetTimeout(v, s.*timeout); };
+}
+
 // The keys of a type beside name and type.
 std::vector<Key> KeysOf(SinkType type) {
   std::vector<Key> keys = {{"minimum_severity", false, SetSeverity},
                            {"replay_dead_letters", false, SetReplay}};
-  const Setter timeout = [](const Json& v, SinkConfig& s) { return SetTimeout(v, s.timeout); };
+  const auto add = [&keys](std::vector<Key> more) {
+    keys.insert(keys.end(), more.begin(), more.end());
+  };
+  const Key timeout = {"timeout", false, TimeoutSetter(&SinkConfig::timeout)};
+  const Key connect_timeout = {"connect_timeout", false,
+                               TimeoutSetter(&SinkConfig::connect_timeout)};
+  const Key ca_file = {"ca_file", false, PathSetter(&SinkConfig::ca_file)};
   switch (type) {
     case SinkType::kStdout:
-      keys.push_back({"format", false, SetFormat});
-      keys.push_back({"timeout", false, timeout});
+      add({{"format", false, SetFormat}, timeout});
       break;
     case SinkType::kFile:
-      keys.push_back(
-          {"path", true, [](const Json& v, SinkConfig& s) { return SetPath(v, s.path); }});
+      add({{"path", true, PathSetter(&SinkConfig::path)}});
       break;
     case SinkType::kWebhook:
-      keys.push_back({"url", true, SetUrl});
-      keys.push_back({"secret_file", false,
-                      [](const Json& v, SinkConfig& s) { return SetPath(v, s.secret_file); }});
-      keys.push_back(
-          {"ca_file", false, [](const Json& v, SinkConfig& s) { return SetPath(v, s.ca_file); }});
-      keys.push_back({"connect_timeout", false, [](const Json& v, SinkConfig& s) {
-                        return SetTimeout(v, s.connect_timeout);
-                      }});
-      keys.push_back({"timeout", false, timeout});
+      add({{"url", true, SetUrl},
+           {"secret_file", false, PathSetter(&SinkConfig::secret_file)},
+           ca_file,
+           connect_timeout,
+           timeout});
+      break;
+    case SinkType::kAlertmanager:
+      add({{"url", false, SetBaseUrl},
+           {"urls", false, SetBaseUrls},
+           {"username", false, SetUsername},
+           {"password_file", false, PathSetter(&SinkConfig::password_file)},
+           {"bearer_token_file", false, PathSetter(&SinkConfig::bearer_token_file)},
+           {"generator_url", false, SetGeneratorUrl},
+           {"resolve_after", false, SetResolveAfter},
+           ca_file,
+           connect_timeout,
+           timeout});
       break;
   }
   return keys;
@@ -132,16 +204,20 @@ absl::Status At(std::string_view key, const absl::Status& status) {
       ".{}: {}", key, std::string_view(status.message().data(), status.message().size())));
 }
 
+constexpr std::string_view kWantType = "want stdout, file, webhook or alertmanager";
+
 absl::StatusOr<SinkType> TypeOf(const Json& sink) {
-  static const std::map<std::string, SinkType> kTypes = {
-      {"stdout", SinkType::kStdout}, {"file", SinkType::kFile}, {"webhook", SinkType::kWebhook}};
+  static const std::map<std::string, SinkType> kTypes = {{"stdout", SinkType::kStdout},
+                                                         {"file", SinkType::kFile},
+                                                         {"webhook", SinkType::kWebhook},
+                                                         {"alertmanager", SinkType::kAlertmanager}};
   const auto type = sink.find("type");
-  if (type == sink.end()) return Bad(".type: is missing: want stdout, file or webhook");
+  if (type == sink.end()) return Bad(fmt::format(".type: is missing: {}", kWantType));
   if (type->is_string()) {
     const auto found = kTypes.find(type->get<std::string>());
     if (found != kTypes.end()) return found->second;
   }
-  return Bad(".type: want stdout, file or webhook");
+  return Bad(fmt::format(".type: {}", kWantType));
 }
 
 absl::Status CheckKeys(const Json& sink, const std::vector<Key>& keys, std::string_view type) {
@@ -171,6 +247,7 @@ absl::StatusOr<SinkConfig> ParseSink(const Json& json) {
       return Bad(fmt::format(".{}: is missing", key.name));
     }
   }
+  if (sink.type == SinkType::kAlertmanager) RETURN_IF_ERROR(CheckAlertmanager(json, sink));
   return sink;
 }
 

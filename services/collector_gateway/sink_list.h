@@ -5,6 +5,12 @@
 //     - {name: file, type: file, path: /var/log/daemoneye/alerts.jsonl, minimum_severity: LOW}
 //     - {name: pager, type: webhook, url: https://example.com/alerts, secret_file: /etc/.../key,
 //        minimum_severity: HIGH, timeout: 10s, connect_timeout: 5s, ca_file: /etc/.../ca.pem}
+//     - {name: alertmanager, type: alertmanager, url: https://alerts.example.com:9093,
+//        bearer_token_file: /etc/.../token, resolve_after: 1h,
+//        generator_url: 'https://wiki.example.com/daemoneye?alert={alert_id}'}
+//
+// An Alertmanager also takes ca_file, timeout and connect_timeout; `urls` in place of `url` for the
+// members of a cluster; username and password_file in place of a token.
 //
 // Every sink may have minimum_severity (INFO) and replay_dead_letters (false).
 #pragma once

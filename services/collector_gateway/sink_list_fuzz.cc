@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   for (const auto& sink : *sinks) {
     if (sink.name.empty() || sink.timeout > absl::Seconds(60)) std::abort();
-    if (!sink.url.empty() && !daemoneye::gateway::CheckWebhookUrl(sink.url).ok()) std::abort();
+    for (const std::string& url : sink.urls) {
+      if (!daemoneye::gateway::CheckWebhookUrl(url).ok()) std::abort();
+    }
   }
   return 0;
 }

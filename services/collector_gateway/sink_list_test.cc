@@ -19,9 +19,14 @@ TEST(SinkListTest, ReadsEveryKeyOfEveryType) {
      "replay_dead_letters": true},
     {"name": "pager-1", "type": "webhook", "url": "https://h/x", "secret_file": "/etc/k",
      "ca_file": "/etc/ca.pem", "timeout": "1.5s", "connect_timeout": "500ms",
-     "minimum_severity": "SEVERITY_HIGH"}])");
+     "minimum_severity": "SEVERITY_HIGH"},
+    {"name": "am", "type": "alertmanager", "url": "http://127.0.0.1:9093/am", "username": "eye",
+     "password_file": "/etc/p", "ca_file": "/etc/ca.pem", "timeout": "2s",
+     "connect_timeout": "1s", "resolve_after": "10m", "generator_url": "https://w/?a={alert_id}"},
+    {"name": "ams", "type": "alertmanager", "urls": ["https://a", "https://b"],
+     "bearer_token_file": "/etc/t"}])");
   ASSERT_TRUE(sinks.ok()) << sinks.status();
-  ASSERT_EQ(sinks->size(), 3u);
+  ASSERT_EQ(sinks->size(), 5u);
   EXPECT_EQ((*sinks)[0], (SinkConfig{.name = "screen",
                                      .type = SinkType::kStdout,
                                      .format = LineFormat::kJson,
@@ -34,11 +39,25 @@ TEST(SinkListTest, ReadsEveryKeyOfEveryType) {
   EXPECT_EQ((*sinks)[2], (SinkConfig{.name = "pager-1",
                                      .type = SinkType::kWebhook,
                                      .minimum_severity = v1::SEVERITY_HIGH,
-                                     .url = "https://h/x",
+                                     .urls = {"https://h/x"},
                                      .secret_file = "/etc/k",
                                      .ca_file = "/etc/ca.pem",
                                      .connect_timeout = absl::Milliseconds(500),
                                      .timeout = absl::Milliseconds(1500)}));
+  EXPECT_EQ((*sinks)[3], (SinkConfig{.name = "am",
+                                     .type = SinkType::kAlertmanager,
+                                     .urls = {"http://127.0.0.1:9093/am"},
+                                     .ca_file = "/etc/ca.pem",
+                                     .connect_timeout = absl::Seconds(1),
+                                     .username = "eye",
+                                     .password_file = "/etc/p",
+                                     .generator_url = "https://w/?a={alert_id}",
+                                     .resolve_after = absl::Minutes(10),
+                                     .timeout = absl::Seconds(2)}));
+  EXPECT_EQ((*sinks)[4], (SinkConfig{.name = "ams",
+                                     .type = SinkType::kAlertmanager,
+                                     .urls = {"https://a", "https://b"},
+                                     .bearer_token_file = "/etc/t"}));
 }
 
 TEST(SinkListTest, WithoutTheKeyThereIsOneSinkForPeople) {
@@ -59,8 +78,10 @@ TEST(SinkListTest, NamesWhatIsWrong) {
       {"[", "sinks: want a list"},
       {"[1]", "sinks[0]: want a mapping"},
       {R"([{"name": "a"}])", "sinks[0].type: is missing"},
-      {R"([{"name": "a", "type": "mail"}])", "sinks[0].type: want stdout, file or webhook"},
-      {R"([{"name": "a", "type": 1}])", "sinks[0].type: want stdout, file or webhook"},
+      {R"([{"name": "a", "type": "mail"}])",
+       "sinks[0].type: want stdout, file, webhook or alertmanager"},
+      {R"([{"name": "a", "type": 1}])",
+       "sinks[0].type: want stdout, file, webhook or alertmanager"},
       {R"([{"type": "stdout"}])", "sinks[0].name: is missing"},
       {R"([{"name": "A b", "type": "stdout"}])", "sinks[0].name: want 1..32 of"},
       {R"([{"name": 5, "type": "stdout"}])", "sinks[0].name: want a text"},
@@ -88,6 +109,32 @@ TEST(SinkListTest, NamesWhatIsWrong) {
        "sinks[0].url: http is in clear text"},
       {R"([{"name": "a", "type": "webhook", "url": "https://h/", "secret_file": ""}])",
        "sinks[0].secret_file: want a text"},
+      {R"([{"name": "a", "type": "alertmanager"}])", "sinks[0].url: want it, or urls"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "urls": ["https://h"]}])",
+       "sinks[0].url: want it, or urls"},
+      {R"([{"name": "a", "type": "alertmanager", "urls": []}])", "sinks[0].urls: want a list of"},
+      {R"([{"name": "a", "type": "alertmanager", "urls": ["https://h", 1]}])",
+       "sinks[0].urls: want a text"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "http://h:9093"}])",
+       "sinks[0].url: http is in clear text"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://u:p@h"}])",
+       "sinks[0].url: holds a user"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h/?x"}])",
+       "sinks[0].url: holds a query"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "username": "u"}])",
+       "sinks[0].username: goes with password_file"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "password_file": "/p"}])",
+       "sinks[0].username: goes with password_file"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "username": "u:v",
+            "password_file": "/p"}])",
+       "sinks[0].username: want 1..256"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "username": "u",
+            "password_file": "/p", "bearer_token_file": "/t"}])",
+       "sinks[0].bearer_token_file: does not go with username"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "resolve_after": "5s"}])",
+       "sinks[0].resolve_after: want a duration from 1m"},
+      {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "secret_file": "/k"}])",
+       "sinks[0].secret_file: no such key"},
   };
   for (const auto& c : cases) {
     const absl::Status status = ParseSinks(c.json).status();

@@ -38,7 +38,7 @@ absl::Status CheckWebhookUrl(std::string_view url) {
   const std::string_view rest = url.substr(is_https ? 8 : 7);
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   if (authority.find('@') != std::string_view::npos) {
-    return Bad("holds a user; requests are signed with secret_file instead");
+    return Bad("holds a user: want secrets in files of their own");
   }
   if (rest.find('#') != std::string_view::npos) return Bad("holds a fragment");
   const std::string_view host = HostOf(rest);
