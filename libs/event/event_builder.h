@@ -42,5 +42,7 @@ void AddTruncatedBytes(Event& event, uint64_t count);
 // Any time or duration; infinite ones become the nearest that protobuf can hold.
 void SetTime(absl::Time time, google::protobuf::Timestamp* field);
 void SetDuration(absl::Duration duration, google::protobuf::Duration* field);
+absl::Time ToTime(const google::protobuf::Timestamp& time);
+absl::Duration ToDuration(const google::protobuf::Duration& duration);
 
 }  // namespace daemoneye::event

@@ -14,8 +14,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "libs/base/clock.h"
+#include "libs/base/rate_window.h"
 #include "libs/trigger/deduplicator.h"
-#include "libs/trigger/rate_window.h"
 #include "libs/trigger/request_queue.h"
 #include "libs/trigger/trigger_engine.h"
 
@@ -25,7 +25,7 @@ namespace daemoneye::trigger {
 struct TriggerRecord {
   std::shared_ptr<const v1::Trigger> definition;
   v1::TriggerStatistics statistics;
-  RateWindow rate;
+  base::RateWindow rate;
   std::optional<base::Monotonic> rate_notice_at;
 };
 
@@ -46,7 +46,7 @@ class Admission {
 
  private:
   struct CollectorRate {
-    RateWindow rate;
+    base::RateWindow rate;
     std::optional<base::Monotonic> notice_at;
     base::Monotonic used_at;
   };

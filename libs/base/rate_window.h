@@ -9,25 +9,25 @@
 
 #include "libs/base/clock.h"
 
-namespace daemoneye::trigger {
+namespace daemoneye::base {
 
 class RateWindow {
  public:
   static constexpr int64_t kSeconds = 60;
 
   // Accepted in the 60 s that end with `now`.
-  uint32_t Count(base::Monotonic now) {
+  uint32_t Count(Monotonic now) {
     Advance(now);
     return total_;
   }
-  void Add(base::Monotonic now) {
+  void Add(Monotonic now) {
     Advance(now);
     ++counts_[last_ % kSeconds];
     ++total_;
   }
 
  private:
-  void Advance(base::Monotonic now) {
+  void Advance(Monotonic now) {
     const int64_t second =
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
     if (second <= last_) return;
@@ -45,4 +45,4 @@ class RateWindow {
   int64_t last_ = 0;
 };
 
-}  // namespace daemoneye::trigger
+}  // namespace daemoneye::base
