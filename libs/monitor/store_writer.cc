@@ -198,6 +198,7 @@ void StoreWriter::PruneWhenDue() {
   // Alerts go with the events they rest on; what failed shows in the store's health.
   const absl::Time now = clock_.Now();
   store_.alerts().PruneAlerts(now - keep.max_age, keep.max_alerts, kPruneStep).IgnoreError();
+  store_.executions().Prune(now - keep.max_age, keep.max_executions, kPruneStep).IgnoreError();
   store_.audit().Prune(now - keep.max_audit_age, keep.max_audit_rows, kPruneStep).IgnoreError();
   base::MutexLock lock(mu_);
   statistics_.pruned += count;

@@ -81,6 +81,7 @@ class FailingStore final : public storage::Store {
   storage::EventStore& events() override { return failing; }
   storage::AlertStore& alerts() override { return real_.alerts(); }
   storage::TriggerStore& triggers() override { return real_.triggers(); }
+  storage::ExecutionStore& executions() override { return real_.executions(); }
   storage::AuditLog& audit() override { return real_.audit(); }
   absl::Status health() const override { return real_.health(); }
   std::map<std::string, storage::TableRows> rows() const override { return real_.rows(); }

@@ -98,6 +98,8 @@ struct RetentionPolicy {
   uint64_t max_bytes = uint64_t{1} << 30;
   // Alerts go at max_age, and the oldest of more than these.
   uint64_t max_alerts = 100'000;
+  // Executions go at max_age, and the oldest of more than these: each may be tens of KiB.
+  uint64_t max_executions = 10'000;
   absl::Duration max_audit_age = absl::Hours(24 * 365);
   uint64_t max_audit_rows = 100'000;
 };

@@ -11,6 +11,7 @@
 #include "libs/storage/alert_store.h"
 #include "libs/storage/audit_log.h"
 #include "libs/storage/event_store.h"
+#include "libs/storage/execution_store.h"
 #include "libs/storage/trigger_store.h"
 
 namespace daemoneye::storage {
@@ -28,6 +29,7 @@ class Store {
   virtual EventStore& events() = 0;
   virtual AlertStore& alerts() = 0;
   virtual TriggerStore& triggers() = 0;
+  virtual ExecutionStore& executions() = 0;
   virtual AuditLog& audit() = 0;
 
   // Ok, or why the last write failed (ResourceExhausted: the disk is full); Ok again after one that

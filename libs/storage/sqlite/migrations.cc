@@ -59,7 +59,16 @@ INSERT INTO blocks(first, last, since, until, filter)
   HAVING count(*) > 0;
 )sql";
 
-constexpr auto kSteps = std::to_array<const char*>({kEvents, kAlertsTriggersAudit, kBounds});
+constexpr char kWorkflows[] = R"sql(
+CREATE TABLE workflows(id TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE executions(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, workflow TEXT NOT NULL,
+  status INTEGER NOT NULL, created INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX executions_unfinished ON executions(number) WHERE status <= 2;
+)sql";
+
+constexpr auto kSteps =
+    std::to_array<const char*>({kEvents, kAlertsTriggersAudit, kBounds, kWorkflows});
 
 absl::Status CheckOwner(Connection& connection, int64_t version) {
   if (version > static_cast<int64_t>(kSteps.size())) {

@@ -12,6 +12,7 @@
 #include "libs/storage/sqlite/sqlite_alert_store.h"
 #include "libs/storage/sqlite/sqlite_audit_log.h"
 #include "libs/storage/sqlite/sqlite_event_store.h"
+#include "libs/storage/sqlite/sqlite_execution_store.h"
 #include "libs/storage/sqlite/sqlite_trigger_store.h"
 #include "libs/storage/sqlite/store_file.h"
 #include "libs/storage/store.h"
@@ -27,6 +28,7 @@ class SqliteStore final : public Store {
   EventStore& events() override { return events_; }
   AlertStore& alerts() override { return alerts_; }
   TriggerStore& triggers() override { return triggers_; }
+  ExecutionStore& executions() override { return executions_; }
   AuditLog& audit() override { return audit_; }
   absl::Status health() const override { return file_->health(); }
   std::map<std::string, TableRows> rows() const override { return file_->counts().rows(); }
@@ -49,12 +51,14 @@ class SqliteStore final : public Store {
         events_(*file_),
         alerts_(*file_),
         triggers_(*file_),
+        executions_(*file_),
         audit_(*file_) {}
 
   const std::unique_ptr<StoreFile> file_;
   SqliteEventStore events_;
   SqliteAlertStore alerts_;
   SqliteTriggerStore triggers_;
+  SqliteExecutionStore executions_;
   SqliteAuditLog audit_;
 };
 

@@ -42,6 +42,24 @@ class SqliteStoreTest : public ::testing::Test {
     return sequences;
   }
 
+  absl::Status SaveExecution(const std::string& id, v1::ExecutionStatus status,
+                             const std::string& workflow = "w", int64_t created = 100) {
+    v1::WorkflowExecution execution;
+    execution.set_id(id);
+    execution.set_workflow_id(workflow);
+    execution.set_status(status);
+    execution.mutable_created_at()->set_seconds(created);
+    const std::vector<const v1::WorkflowExecution*> executions = {&execution};
+    return store().executions().Save(executions);
+  }
+  std::vector<std::string> ListExecutions(const ExecutionQuery& query) {
+    std::vector<std::string> ids;
+    const auto found = store().executions().List(query);
+    EXPECT_TRUE(found.ok()) << found.status();
+    for (const StoredExecution& stored : found.value()) ids.push_back(stored.execution.id());
+    return ids;
+  }
+
   SqliteStoreFixture fixture_;
 };
 
@@ -132,6 +150,53 @@ TEST_F(SqliteStoreTest, KeepsTriggersAndMutes) {
   EXPECT_EQ(store().triggers().Delete("t").code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(SqliteStoreTest, KeepsWorkflows) {
+  v1::Workflow workflow;
+  for (const char* id : {"b", "a", "b"}) {
+    workflow.set_id(id);
+    workflow.set_description(workflow.description() + id);
+    ASSERT_TRUE(store().executions().PutWorkflow(workflow).ok());
+  }
+  fixture_.Reopen();
+  const auto workflows = store().executions().ListWorkflows();
+  ASSERT_THAT(*workflows, SizeIs(2));
+  EXPECT_EQ(workflows->front().id(), "a");
+  EXPECT_EQ(workflows->back().description(), "bab");
+  EXPECT_TRUE(store().executions().DeleteWorkflow("a").ok());
+  EXPECT_EQ(store().executions().DeleteWorkflow("a").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(SqliteStoreTest, KeepsExecutionsInTheOrderInWhichTheyWereAccepted) {
+  ASSERT_TRUE(SaveExecution("a", v1::EXECUTION_STATUS_PENDING).ok());
+  ASSERT_TRUE(SaveExecution("b", v1::EXECUTION_STATUS_RUNNING, "v").ok());
+  ASSERT_TRUE(SaveExecution("c", v1::EXECUTION_STATUS_PENDING).ok());
+  ASSERT_TRUE(SaveExecution("a", v1::EXECUTION_STATUS_COMPLETED).ok());
+  fixture_.Reopen();
+  EXPECT_THAT(ListExecutions({}), ElementsAre("c", "b", "a"));
+  EXPECT_THAT(ListExecutions({.workflow_id = "w"}), ElementsAre("c", "a"));
+  EXPECT_THAT(ListExecutions({.statuses = {v1::EXECUTION_STATUS_COMPLETED}}), ElementsAre("a"));
+  EXPECT_THAT(ListExecutions({.max = 1}), ElementsAre("c"));
+  const uint64_t second = store().executions().List({.max = 2})->back().number;
+  EXPECT_THAT(ListExecutions({.before = second}), ElementsAre("a"));
+  ASSERT_THAT(*store().executions().Unfinished(), SizeIs(2));
+  EXPECT_EQ(store().executions().Unfinished()->front().id(), "b");
+  EXPECT_EQ(store().executions().Get("a")->status(), v1::EXECUTION_STATUS_COMPLETED);
+  EXPECT_EQ(store().executions().Get("z").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(SqliteStoreTest, ForgetsOldExecutionsButNoneThatHasNotEnded) {
+  for (int i = 1; i <= 6; ++i) {
+    const auto status = i == 1 ? v1::EXECUTION_STATUS_RUNNING : v1::EXECUTION_STATUS_FAILED;
+    ASSERT_TRUE(SaveExecution(std::to_string(i), status, "w", i).ok());
+  }
+  EXPECT_EQ(*store().executions().Prune(absl::FromUnixSeconds(4), 100, 100), 2u);
+  EXPECT_THAT(ListExecutions({}), ElementsAre("6", "5", "4", "1"));
+  EXPECT_EQ(*store().executions().Prune(absl::InfinitePast(), 1, 1), 1u);
+  EXPECT_EQ(*store().executions().Prune(absl::InfinitePast(), 1, 100), 1u);
+  EXPECT_THAT(ListExecutions({}), ElementsAre("6", "1"));
+  EXPECT_EQ(store().rows()["executions"].pruned, 4u);
+}
+
 TEST_F(SqliteStoreTest, KeepsAuditRowsInOrder) {
   const auto append = [&](const std::string& target) {
     return *store().audit().Append({.time = absl::FromUnixSeconds(1), .target = target});
@@ -174,9 +239,15 @@ TEST_F(SqliteStoreTest, CountsTheRowsOfEveryTable) {
   trigger.set_id("t");
   ASSERT_TRUE(store().triggers().Put(trigger).ok());
   ASSERT_TRUE(store().triggers().SetMute("t", absl::FromUnixSeconds(5)).ok());
+  v1::Workflow workflow;
+  workflow.set_id("w");
+  ASSERT_TRUE(store().executions().PutWorkflow(workflow).ok());
+  ASSERT_TRUE(SaveExecution("e", v1::EXECUTION_STATUS_PENDING).ok());
+  ASSERT_TRUE(SaveExecution("e", v1::EXECUTION_STATUS_RUNNING).ok());
   const std::map<std::string, uint64_t> expected = {
-      {"alerts", 1}, {"audit", 1}, {"deliveries", 2}, {"events", 4},  {"logs", 1},
-      {"marks", 1},  {"mutes", 1}, {"publishers", 1}, {"triggers", 1}};
+      {"alerts", 1},     {"audit", 1},    {"deliveries", 2}, {"events", 4},
+      {"executions", 1}, {"logs", 1},     {"marks", 1},      {"mutes", 1},
+      {"publishers", 1}, {"triggers", 1}, {"workflows", 1}};
   std::map<std::string, uint64_t> stored;
   for (const auto& [table, rows] : store().rows()) stored[table] = rows.stored;
   EXPECT_EQ(stored, expected);

@@ -18,11 +18,13 @@ enum class StoreTable {
   kAudit,
   kDeliveries,
   kEvents,
+  kExecutions,
   kLogs,
   kMarks,
   kMutes,
   kPublishers,
   kTriggers,
+  kWorkflows,
 };
 
 class TableCounts {
@@ -40,10 +42,10 @@ class TableCounts {
   }
 
  private:
-  static constexpr size_t kTables = static_cast<size_t>(StoreTable::kTriggers) + 1;
-  static constexpr std::array<const char*, kTables> kNames = {"alerts", "audit",      "deliveries",
-                                                              "events", "logs",       "marks",
-                                                              "mutes",  "publishers", "triggers"};
+  static constexpr size_t kTables = static_cast<size_t>(StoreTable::kWorkflows) + 1;
+  static constexpr std::array<const char*, kTables> kNames = {
+      "alerts", "audit", "deliveries", "events",   "executions", "logs",
+      "marks",  "mutes", "publishers", "triggers", "workflows"};
   struct Counts {
     std::atomic<uint64_t> stored = 0;
     std::atomic<uint64_t> pruned = 0;
