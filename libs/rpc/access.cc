@@ -12,10 +12,12 @@ constexpr std::string_view kMonitor = "daemoneye.v1.MonitorService";
 constexpr std::string_view kGateway = "daemoneye.v1.GatewayService";
 constexpr std::string_view kTrigger = "daemoneye.v1.TriggerService";
 constexpr std::string_view kAlert = "daemoneye.v1.AlertService";
+constexpr std::string_view kWorkflow = "daemoneye.v1.WorkflowService";
+constexpr std::string_view kAnalyzer = "daemoneye.v1.AnalyzerService";
 constexpr std::string_view kHealth = "grpc.health.v1.Health";
 constexpr std::string_view kReflection = "grpc.reflection.v1alpha.ServerReflection";
 
-// ExecuteTask only reads, so viewers may call it, within its limits.
+// ExecuteTask and Analyze only read, so viewers may call them, within their limits.
 constexpr MethodAccess kMethods[] = {
     {kMonitor, "NegotiateCapabilities", Role::kViewer},
     {kMonitor, "StreamEvents", Role::kViewer},
@@ -25,6 +27,7 @@ constexpr MethodAccess kMethods[] = {
     {kGateway, "ListMonitors", Role::kViewer},
     {kGateway, "Query", Role::kViewer},
     {kGateway, "DescribeTables", Role::kViewer},
+    {kGateway, "ListAnalyzers", Role::kViewer},
     {kTrigger, "CreateTrigger", Role::kOperator},
     {kTrigger, "GetTrigger", Role::kViewer},
     {kTrigger, "ListTriggers", Role::kViewer},
@@ -36,6 +39,16 @@ constexpr MethodAccess kMethods[] = {
     {kAlert, "StreamAlerts", Role::kViewer},
     {kAlert, "ListAlerts", Role::kViewer},
     {kAlert, "AcknowledgeAlert", Role::kOperator},
+    {kWorkflow, "CreateWorkflow", Role::kOperator},
+    {kWorkflow, "ListWorkflows", Role::kViewer},
+    {kWorkflow, "DeleteWorkflow", Role::kOperator},
+    {kWorkflow, "ExecuteWorkflow", Role::kOperator},
+    {kWorkflow, "GetExecution", Role::kViewer},
+    {kWorkflow, "ListExecutions", Role::kViewer},
+    {kWorkflow, "CancelExecution", Role::kOperator},
+    {kWorkflow, "WatchExecution", Role::kViewer},
+    {kAnalyzer, "NegotiateAnalysis", Role::kViewer},
+    {kAnalyzer, "Analyze", Role::kViewer},
     {kHealth, "Check", Role::kViewer},
     {kHealth, "Watch", Role::kViewer},
     {kReflection, "ServerReflectionInfo", Role::kViewer},

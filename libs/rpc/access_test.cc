@@ -5,9 +5,11 @@
 #include <string>
 
 #include "daemoneye/v1/alert_service.pb.h"
+#include "daemoneye/v1/analyzer_service.pb.h"
 #include "daemoneye/v1/gateway_service.pb.h"
 #include "daemoneye/v1/monitor_service.pb.h"
 #include "daemoneye/v1/trigger_service.pb.h"
+#include "daemoneye/v1/workflow_service.pb.h"
 
 namespace daemoneye::rpc {
 namespace {
@@ -18,8 +20,8 @@ constexpr char kOperate[] = "/daemoneye.v1.TriggerService/CreateTrigger";
 TEST(AccessTest, EveryMethodOfTheSuiteIsInTheTable) {
   for (const auto* file :
        {v1::GetStatusRequest::descriptor()->file(), v1::ListMonitorsRequest::descriptor()->file(),
-        v1::ListTriggersRequest::descriptor()->file(),
-        v1::ListAlertsRequest::descriptor()->file()}) {
+        v1::ListTriggersRequest::descriptor()->file(), v1::ListAlertsRequest::descriptor()->file(),
+        v1::ListWorkflowsRequest::descriptor()->file(), v1::AnalyzeRequest::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         bool is_found = false;
