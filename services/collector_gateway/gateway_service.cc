@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
+#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "google/protobuf/util/time_util.h"
 #include "libs/base/thread_priority.h"
 #include "libs/rpc/raw_stream_reactor.h"
@@ -86,10 +89,43 @@ grpc::ServerUnaryReactor* GatewayService::DescribeTables(grpc::CallbackServerCon
   return reactor;
 }
 
-GatewayService::GatewayService(const LinkSet& links, const QueryEngine& queries, base::Clock& clock)
+absl::Status FillAnalyzers(std::vector<v1::AnalyzerLink> analyzers,
+                           const v1::ListAnalyzersRequest& request,
+                           v1::ListAnalyzersResponse& response) {
+  if (request.page_size() < 0) return absl::InvalidArgumentError("page_size: must be 0 or more");
+  // The token is the number of those on the pages before: they are few, and do not come and go.
+  size_t begin = 0;
+  const std::string& token = request.page_token();
+  if (!token.empty() && (!absl::SimpleAtoi(token, &begin) || begin > analyzers.size())) {
+    return absl::InvalidArgumentError("page_token: is not the next_page_token of a page before");
+  }
+  std::ranges::sort(analyzers, [](const v1::AnalyzerLink& a, const v1::AnalyzerLink& b) {
+    return std::tie(a.name(), a.address()) < std::tie(b.name(), b.address());
+  });
+  const int page_size =
+      request.page_size() == 0 ? kDefaultPageSize : std::min(request.page_size(), kMaxPageSize);
+  const size_t end = std::min(analyzers.size(), begin + static_cast<size_t>(page_size));
+  for (size_t i = begin; i < end; ++i) *response.add_analyzers() = std::move(analyzers[i]);
+  if (end < analyzers.size()) response.set_next_page_token(std::to_string(end));
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* GatewayService::ListAnalyzers(grpc::CallbackServerContext* context,
+                                                        const v1::ListAnalyzersRequest* request,
+                                                        v1::ListAnalyzersResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  std::vector<v1::AnalyzerLink> analyzers;
+  if (analyzers_) analyzers = analyzers_();
+  reactor->Finish(rpc::ToGrpc(FillAnalyzers(std::move(analyzers), *request, *response)));
+  return reactor;
+}
+
+GatewayService::GatewayService(const LinkSet& links, const QueryEngine& queries, base::Clock& clock,
+                               Analyzers analyzers)
     : links_(links),
       queries_(queries),
       clock_(clock),
+      analyzers_(std::move(analyzers)),
       workers_("query", kMaxQueries, kMaxQueries, clock) {}
 
 GatewayService::~GatewayService() {

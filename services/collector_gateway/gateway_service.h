@@ -8,9 +8,12 @@
 // Ownership:  borrows the links, the engine and the clock, which outlive it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "daemoneye/v1/gateway_service.grpc.pb.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
@@ -24,14 +27,20 @@ namespace daemoneye::gateway {
 namespace internal {
 using RawGatewayService = v1::GatewayService::WithRawCallbackMethod_Query<
     v1::GatewayService::WithCallbackMethod_DescribeTables<
-        v1::GatewayService::WithCallbackMethod_ListMonitors<v1::GatewayService::Service>>>;
+        v1::GatewayService::WithCallbackMethod_ListMonitors<
+            v1::GatewayService::WithCallbackMethod_ListAnalyzers<v1::GatewayService::Service>>>>;
 }  // namespace internal
 
 class GatewayService final : public internal::RawGatewayService {
  public:
   static constexpr size_t kMaxQueries = 2;
 
-  GatewayService(const LinkSet& links, const QueryEngine& queries, base::Clock& clock);
+  // Each analyzer as it is now; quick, from any thread.
+  using Analyzers = std::function<std::vector<v1::AnalyzerLink>()>;
+
+  // Without `analyzers` there are none.
+  GatewayService(const LinkSet& links, const QueryEngine& queries, base::Clock& clock,
+                 Analyzers analyzers = {});
   // After the server has shut down.
   ~GatewayService() override;
 
@@ -44,6 +53,9 @@ class GatewayService final : public internal::RawGatewayService {
   grpc::ServerUnaryReactor* DescribeTables(grpc::CallbackServerContext* context,
                                            const v1::DescribeTablesRequest* request,
                                            v1::DescribeTablesResponse* response) override;
+  grpc::ServerUnaryReactor* ListAnalyzers(grpc::CallbackServerContext* context,
+                                          const v1::ListAnalyzersRequest* request,
+                                          v1::ListAnalyzersResponse* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Query(grpc::CallbackServerContext* context,
                                                     const grpc::ByteBuffer* request) override;
 
@@ -54,6 +66,7 @@ class GatewayService final : public internal::RawGatewayService {
   const LinkSet& links_;
   const QueryEngine& queries_;
   base::Clock& clock_;
+  const Analyzers analyzers_;
 
   base::Mutex mu_;
   bool is_draining_ GUARDED_BY(mu_) = false;
@@ -68,5 +81,9 @@ class GatewayService final : public internal::RawGatewayService {
 grpc::Status FillMonitors(const std::vector<MonitorLink::Status>& links,
                           const v1::ListMonitorsRequest& request,
                           v1::ListMonitorsResponse& response);
+// One page of the analyzers, by name and address. InvalidArgument: page_size, page_token.
+absl::Status FillAnalyzers(std::vector<v1::AnalyzerLink> analyzers,
+                           const v1::ListAnalyzersRequest& request,
+                           v1::ListAnalyzersResponse& response);
 
 }  // namespace daemoneye::gateway
