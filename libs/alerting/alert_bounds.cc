@@ -59,7 +59,7 @@ void BoundAlert(v1::Alert& alert) {
   for (std::string* text :
        {alert.mutable_trigger_id(), alert.mutable_workflow_id(), alert.mutable_process_key(),
         alert.mutable_process_name(), alert.mutable_executable_path(), alert.mutable_host(),
-        alert.mutable_correlation_id()}) {
+        alert.mutable_correlation_id(), alert.mutable_execution_id()}) {
     BoundText(text, kMaxTextBytes);
   }
   KeepFirst(*alert.mutable_evidence(), kMaxEvidence);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -9,6 +10,14 @@
 #include "daemoneye/v1/alert.pb.h"
 
 namespace daemoneye::alerting {
+
+// What became of an alert that was raised.
+enum class AlertFate {
+  kStored,    // it is in the store, now or since before
+  kHeldBack,  // like one that was raised a moment ago
+  kShed,      // it could not be taken, or not be stored until the end: it may be raised again
+  kRefused,   // the store never takes it
+};
 
 struct AlertDraft {
   // id, sequence, time, state, suppressed and the acknowledgement are the engine's; what stands
@@ -20,6 +29,10 @@ struct AlertDraft {
   uint64_t suppressed = 0;
   // Tells alerts apart that are alike otherwise, such as the key of a windowed trigger. Not shown.
   std::string dedup_scope;
+  // UUID text: however often it is raised, it is stored once. Empty: the engine's choice.
+  std::string id;
+  // Told once; quick. By the thread that raises it, or the one that stores it. May be empty.
+  std::function<void(AlertFate)> done;
 };
 
 }  // namespace daemoneye::alerting

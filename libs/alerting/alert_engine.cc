@@ -39,8 +39,8 @@ void SetTime(absl::Time time, google::protobuf::Timestamp& out) {
 }
 
 // What only the engine says about an alert.
-void Stamp(v1::Alert& alert, absl::Time now, uint64_t suppressed) {
-  alert.set_id(event::NewUuid());
+void Stamp(v1::Alert& alert, std::string id, absl::Time now, uint64_t suppressed) {
+  alert.set_id(std::move(id));
   alert.clear_sequence();
   SetTime(now, *alert.mutable_time());
   alert.set_state(v1::ALERT_STATE_OPEN);
@@ -72,25 +72,43 @@ void AlertEngine::Stop() {
 
 RaiseOutcome AlertEngine::Raise(AlertDraft draft) {
   BoundAlert(draft.alert);
+  RaiseOutcome outcome = RaiseOutcome::kShed;
+  {
+    const MutexLock lock(mu_);
+    outcome = TakeLocked(draft);
+  }
+  if (outcome != RaiseOutcome::kAccepted && draft.done) {
+    draft.done(outcome == RaiseOutcome::kShed ? AlertFate::kShed : AlertFate::kHeldBack);
+  }
+  return outcome;
+}
+
+RaiseOutcome AlertEngine::TakeLocked(AlertDraft& draft) {
   const std::string key = DedupKey(draft);
   const base::Monotonic now = clock_.MonotonicNow();
   const v1::Severity severity = draft.alert.severity();
-  const MutexLock lock(mu_);
-  if (dedup_.HoldsBack(key, now, 1 + draft.suppressed)) {
+  const bool is_repeated = dedup_.IsOf(key, draft.id);
+  if (!is_repeated && dedup_.HoldsBack(key, now, 1 + draft.suppressed)) {
     ++statistics_.suppressed;
     return RaiseOutcome::kSuppressed;
   }
-  Stamp(draft.alert, clock_.Now(), draft.suppressed + dedup_.held_back(key));
+  Stamp(draft.alert, draft.id.empty() ? event::NewUuid() : draft.id, clock_.Now(),
+        draft.suppressed + dedup_.held_back(key));
   if (shed_untold_ > 0) TellShed(draft.alert, shed_untold_);
   const size_t bytes = draft.alert.ByteSizeLong();
-  if (!queue_.TryPush(draft.alert, bytes)) {
+  Queued queued{.alert = std::move(draft.alert),
+                .has_own_id = !draft.id.empty(),
+                .done = std::move(draft.done)};
+  if (!queue_.TryPush(queued, bytes)) {
+    draft.done = std::move(queued.done);
     ++statistics_.shed;
     ++shed_untold_;
     return RaiseOutcome::kShed;
   }
-  // Only now: an alert that was not taken holds back none.
-  dedup_.Accept(key, draft.dedup_window.value_or(options_.dedup_window), now);
   shed_untold_ = 0;
+  if (is_repeated) return RaiseOutcome::kAccepted;
+  // Only now: an alert that was not taken holds back none.
+  dedup_.Accept(key, draft.dedup_window.value_or(options_.dedup_window), now, draft.id);
   ++statistics_.accepted[severity];
   return RaiseOutcome::kAccepted;
 }
@@ -118,14 +136,18 @@ void AlertEngine::Run(const std::stop_token& stop) {
   });
   // Ends when the queue is closed and empty.
   while (!queue_.closed() || queue_.weight() > 0) {
-    std::vector<v1::Alert> alerts = Next();
-    if (!alerts.empty()) Store(std::move(alerts), stop);
+    std::vector<Queued> alerts = Next();
+    if (alerts.empty()) continue;
+    const AlertFate fate = Store(alerts, stop);
+    for (const Queued& alert : alerts) {
+      if (alert.done) alert.done(fate);
+    }
   }
 }
 
-std::vector<v1::Alert> AlertEngine::Next() {
-  std::vector<v1::Alert> alerts;
-  std::optional<v1::Alert> alert = queue_.PopBefore(clock_.MonotonicNow() + absl::Hours(1));
+std::vector<AlertEngine::Queued> AlertEngine::Next() {
+  std::vector<Queued> alerts;
+  std::optional<Queued> alert = queue_.PopBefore(clock_.MonotonicNow() + absl::Hours(1));
   while (alert.has_value()) {
     alerts.push_back(*std::move(alert));
     if (alerts.size() == kMaxBatch) break;
@@ -134,21 +156,25 @@ std::vector<v1::Alert> AlertEngine::Next() {
   return alerts;
 }
 
-void AlertEngine::Store(std::vector<v1::Alert> alerts, const std::stop_token& stop) {
+AlertFate AlertEngine::Store(std::vector<Queued>& alerts, const std::stop_token& stop) {
   std::vector<storage::AlertToStore> to_store;
-  for (v1::Alert& alert : alerts) {
-    to_store.push_back({.alert = &alert, .sinks = outbox_.SinksFor(alert.severity())});
+  for (Queued& queued : alerts) {
+    to_store.push_back(
+        {.alert = &queued.alert, .sinks = outbox_.SinksFor(queued.alert.severity())});
   }
   absl::Duration backoff = kFirstBackoff;
   while (true) {
     const absl::Status status = store_.AppendAll(to_store, clock_.Now());
-    if (status.ok()) return OnStored(to_store);
+    if (status.ok()) {
+      OnStored(to_store, alerts);
+      return AlertFate::kStored;
+    }
     const MutexLock lock(mu_);
     statistics_.store_error =
         base::EscapeForTerminal(std::string_view(status.message().data(), status.message().size()));
     if (absl::IsInvalidArgument(status) || stop.stop_requested()) {
       statistics_.lost += alerts.size();
-      return;
+      return absl::IsInvalidArgument(status) ? AlertFate::kRefused : AlertFate::kShed;
     }
     const base::Monotonic until = clock_.MonotonicNow() + backoff;
     while (!stop.stop_requested() && clock_.MonotonicNow() < until) {
@@ -158,15 +184,18 @@ void AlertEngine::Store(std::vector<v1::Alert> alerts, const std::stop_token& st
   }
 }
 
-void AlertEngine::OnStored(std::span<const storage::AlertToStore> alerts) {
+void AlertEngine::OnStored(std::span<const storage::AlertToStore> to_store,
+                           std::span<const Queued> alerts) {
   {
     const MutexLock lock(mu_);
-    for (const storage::AlertToStore& each : alerts) {
-      ++(each.alert->sequence() != 0 ? statistics_.stored : statistics_.lost);
+    for (const Queued& queued : alerts) {
+      ++(queued.alert.sequence() != 0 ? statistics_.stored
+         : queued.has_own_id          ? statistics_.repeated
+                                      : statistics_.lost);
     }
     statistics_.store_error.clear();
   }
-  for (const storage::AlertToStore& each : alerts) {
+  for (const storage::AlertToStore& each : to_store) {
     if (each.alert->sequence() != 0) outbox_.Notify(each.sinks);
   }
   if (on_stored_) on_stored_();

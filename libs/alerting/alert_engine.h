@@ -7,6 +7,9 @@
 // as long each time up to 60 s; meanwhile alerts wait in the queue. What the queue cannot take is
 // shed: counted, and told as a reason for incompleteness in the next alert that it takes.
 //
+// An alert whose id the caller chose is stored once, however often it is raised: one that is raised
+// again within its own window is not held back, but taken once more, and the store knows it.
+//
 // Lifecycle:  Start; Stop stores what is queued. Raise may come before Start; after Stop it sheds.
 // Threads:    owns one, `alert-engine`; all methods from any.
 // Ownership:  borrows store, outbox and clock, which outlive it.
@@ -54,6 +57,8 @@ struct AlertStatistics {
   uint64_t shed = 0;
   // In the store.
   uint64_t stored = 0;
+  // Raised again with the id of one that was taken before.
+  uint64_t repeated = 0;
   // Accepted, and given up: the store refused them, or failed until the end.
   uint64_t lost = 0;
   size_t queue_bytes = 0;
@@ -80,13 +85,21 @@ class AlertEngine {
   AlertStatistics statistics() const;
 
  private:
+  struct Queued {
+    v1::Alert alert;
+    // Of a caller that chose the id.
+    bool has_own_id = false;
+    std::function<void(AlertFate)> done;
+  };
+
+  RaiseOutcome TakeLocked(AlertDraft& draft) REQUIRES(mu_);
   void Run(const std::stop_token& stop);
   // The next alerts, as many as are there, waiting for one; empty: the queue is closed.
-  std::vector<v1::Alert> Next();
-  // Tries until the store has them or gives them up, or until `stop`.
-  void Store(std::vector<v1::Alert> alerts, const std::stop_token& stop);
+  std::vector<Queued> Next();
+  // Tries until the store has them or gives them up, or until `stop`; what became of them.
+  AlertFate Store(std::vector<Queued>& alerts, const std::stop_token& stop);
   // Counts what became of them, once the store took them, and tells the sinks.
-  void OnStored(std::span<const storage::AlertToStore> alerts);
+  void OnStored(std::span<const storage::AlertToStore> to_store, std::span<const Queued> alerts);
   // Names what was shed before it. The alert is then complete no longer.
   static void TellShed(v1::Alert& alert, uint64_t count);
 
@@ -95,7 +108,7 @@ class AlertEngine {
   Outbox& outbox_;
   base::Clock& clock_;
   std::function<void()> on_stored_;
-  base::BoundedQueue<v1::Alert> queue_;
+  base::BoundedQueue<Queued> queue_;
 
   mutable base::Mutex mu_;
   base::CondVar stopping_;

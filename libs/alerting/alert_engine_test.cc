@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "fmt/format.h"
@@ -18,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 AlertDraft Draft(const std::string& trigger, const std::string& process = "p1",
                  v1::Severity severity = v1::SEVERITY_HIGH) {
@@ -301,6 +303,94 @@ TEST_F(AlertEngineTest, EndsWithADiskThatStaysFullAndCountsWhatIsLost) {
   engine_->Stop();
   EXPECT_EQ(engine_->statistics().lost, 2u);
   EXPECT_EQ(engine_->Raise(Draft("c")), RaiseOutcome::kShed);
+}
+
+// What became of alerts, by the name they were raised under.
+class Fates {
+ public:
+  AlertDraft Add(AlertDraft draft, const std::string& name) {
+    draft.done = [this, name](AlertFate fate) {
+      const base::MutexLock lock(mu_);
+      fates_.emplace_back(name, fate);
+      changed_.NotifyAll();
+    };
+    return draft;
+  }
+  std::vector<std::pair<std::string, AlertFate>> Await(size_t count) {
+    const base::MutexLock lock(mu_);
+    while (fates_.size() < count) changed_.Wait(mu_);
+    return fates_;
+  }
+
+ private:
+  base::Mutex mu_;
+  base::CondVar changed_;
+  std::vector<std::pair<std::string, AlertFate>> fates_ GUARDED_BY(mu_);
+};
+
+AlertDraft DraftWithId(const std::string& trigger, const std::string& id) {
+  AlertDraft draft = Draft(trigger);
+  draft.id = id;
+  return draft;
+}
+
+constexpr char kId[] = "11111111-1111-8111-8111-111111111111";
+constexpr char kOtherId[] = "22222222-2222-8222-8222-222222222222";
+
+TEST_F(AlertEngineTest, TellsWhatBecameOfAnAlertOnceItIsStoredHeldBackOrShed) {
+  Fates fates;
+  store_.SetFull(true);
+  Make();
+  engine_->Start();
+  engine_->Raise(fates.Add(Draft("a"), "first"));
+  store_.AwaitRefused(1);
+  engine_->Raise(fates.Add(Draft("a"), "alike"));
+  EXPECT_THAT(fates.Await(1), ElementsAre(Pair("alike", AlertFate::kHeldBack)))
+      << "what is not in the store yet is not told";
+  store_.SetFull(false);
+  clock_.AwaitWaiters(1);
+  clock_.Advance(absl::Seconds(60));
+  EXPECT_THAT(fates.Await(2).back(), Pair("first", AlertFate::kStored));
+  EXPECT_EQ(StopAndRead().size(), 1u);
+  engine_->Raise(fates.Add(Draft("late"), "late"));
+  EXPECT_THAT(fates.Await(3).back(), Pair("late", AlertFate::kShed));
+}
+
+TEST_F(AlertEngineTest, WhatTheStoreNeverTookIsToldAsShedAtTheEnd) {
+  Fates fates;
+  store_.SetFull(true);
+  Make();
+  engine_->Start();
+  engine_->Raise(fates.Add(Draft("a"), "a"));
+  store_.AwaitRefused(1);
+  engine_->Stop();
+  EXPECT_THAT(fates.Await(1), ElementsAre(Pair("a", AlertFate::kShed)));
+}
+
+TEST_F(AlertEngineTest, AnIdIsStoredOnceHoweverOftenItIsRaised) {
+  Fates fates;
+  AddSinks();
+  Make();
+  engine_->Start();
+  for (const char* name : {"1", "2"}) {
+    EXPECT_EQ(engine_->Raise(fates.Add(DraftWithId("a", kId), name)), RaiseOutcome::kAccepted);
+    EXPECT_THAT(fates.Await(std::stoul(name)).back(), Pair(name, AlertFate::kStored));
+  }
+  // Like it, and another.
+  EXPECT_EQ(engine_->Raise(fates.Add(DraftWithId("a", kOtherId), "3")), RaiseOutcome::kSuppressed);
+  // A gateway that began again remembers no window.
+  const std::vector<v1::Alert> before = StopAndRead();
+  Make();
+  engine_->Start();
+  EXPECT_EQ(engine_->Raise(fates.Add(DraftWithId("a", kId), "4")), RaiseOutcome::kAccepted);
+  EXPECT_THAT(fates.Await(4).back(), Pair("4", AlertFate::kStored));
+  EXPECT_EQ(engine_->statistics().repeated, 1u);
+  EXPECT_EQ(engine_->statistics().lost, 0u);
+  const std::vector<v1::Alert> alerts = StopAndRead();
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].id(), kId);
+  EXPECT_EQ(alerts[0].suppressed(), 0u);
+  EXPECT_THAT(all_.taken(), ElementsAre("a"));
 }
 
 TEST_F(AlertEngineTest, TenThousandAtOnceFromManyThreadsAddUp) {

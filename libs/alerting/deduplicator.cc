@@ -14,7 +14,8 @@ uint64_t Deduplicator::held_back(const std::string& key) const {
   return found == entries_.end() ? 0 : found->second.held_back;
 }
 
-void Deduplicator::Accept(const std::string& key, absl::Duration window, base::Monotonic now) {
+void Deduplicator::Accept(const std::string& key, absl::Duration window, base::Monotonic now,
+                          const std::string& id) {
   using base::operator+;
   auto found = entries_.find(key);
   if (found == entries_.end()) {
@@ -28,6 +29,12 @@ void Deduplicator::Accept(const std::string& key, absl::Duration window, base::M
   }
   found->second.until = now + window;
   found->second.held_back = 0;
+  found->second.id = id;
+}
+
+bool Deduplicator::IsOf(const std::string& key, const std::string& id) const {
+  const auto found = entries_.find(key);
+  return found != entries_.end() && !id.empty() && found->second.id == id;
 }
 
 void Deduplicator::MakeRoom() {

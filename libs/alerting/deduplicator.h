@@ -29,8 +29,12 @@ class Deduplicator {
   // Alerts with `key` that were held back since the last accepted one.
   uint64_t held_back(const std::string& key) const;
 
-  // An alert with `key` was accepted: begins a window and forgets what was held back.
-  void Accept(const std::string& key, absl::Duration window, base::Monotonic now);
+  // An alert with `key` was accepted: begins a window and forgets what was held back. `id` tells
+  // the alert from others like it; may be empty.
+  void Accept(const std::string& key, absl::Duration window, base::Monotonic now,
+              const std::string& id = "");
+  // Whether the window of `key` is that of alert `id`.
+  bool IsOf(const std::string& key, const std::string& id) const;
 
   size_t size() const { return entries_.size(); }
   // Held back, and never told since the key had to make room.
@@ -40,6 +44,7 @@ class Deduplicator {
   struct Entry {
     base::Monotonic until;
     uint64_t held_back = 0;
+    std::string id;
     std::list<std::string>::iterator order;
   };
 
