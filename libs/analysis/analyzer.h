@@ -21,6 +21,8 @@ class Analyzer {
 
   virtual ~Analyzer() = default;
 
+  // Where it is; empty: in this process.
+  virtual std::string address() const { return ""; }
   // What it said when it was last asked; no name: it has not answered yet.
   virtual v1::NegotiateAnalysisResponse capabilities() const = 0;
   // Why it cannot be asked now; empty: it can.

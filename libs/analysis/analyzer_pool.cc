@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 #include <utility>
 
 #include "fmt/format.h"
@@ -162,6 +163,7 @@ Begun AnalyzerPool::Slots::Begin(const v1::AnalyzeRequest& request, absl::Durati
 
 AnalyzerStatus AnalyzerPool::Slots::status() const {
   AnalyzerStatus status;
+  status.address = analyzer_->address();
   status.capabilities = analyzer_->capabilities();
   status.problem = analyzer_->problem();
   MutexLock lock(mu_);
@@ -186,31 +188,34 @@ void AnalyzerPool::SetOnRoom(std::function<void()> on_room) {
   room.on_room = std::move(on_room);
 }
 
-std::shared_ptr<AnalyzerPool::Slots> AnalyzerPool::Find(std::string_view name) const {
-  const auto found = std::ranges::find_if(slots_, [&](const std::shared_ptr<Slots>& slots) {
-    return slots->analyzer().capabilities().name() == name;
-  });
-  return found == slots_.end() ? nullptr : *found;
+std::vector<std::shared_ptr<AnalyzerPool::Slots>> AnalyzerPool::Find(std::string_view name) const {
+  std::vector<std::shared_ptr<Slots>> usable;
+  std::vector<std::shared_ptr<Slots>> others;
+  for (const std::shared_ptr<Slots>& slots : slots_) {
+    if (slots->analyzer().capabilities().name() != name) continue;
+    (slots->analyzer().problem().empty() ? usable : others).push_back(slots);
+  }
+  return usable.empty() ? others : usable;
 }
 
 absl::Status AnalyzerPool::Check(std::string_view analyzer, v1::AnalysisType type,
                                  std::string_view custom_type, v1::TriggerPriority priority) const {
-  const std::shared_ptr<Slots> slots = Find(analyzer);
-  if (slots == nullptr) {
-    std::vector<std::string> names;
-    for (const std::shared_ptr<Slots>& known : slots_) {
-      const std::string name = known->analyzer().capabilities().name();
-      if (!name.empty()) names.push_back(name);
-    }
-    return absl::UnavailableError(fmt::format(
-        "no analyzer is named \"{}\"; there {} {}", analyzer, names.size() == 1 ? "is" : "are",
-        names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  const std::vector<std::shared_ptr<Slots>> found = Find(analyzer);
+  if (!found.empty()) {
+    return CheckCapabilities(found.front()->analyzer().capabilities(), type, custom_type, priority);
   }
-  return CheckCapabilities(slots->analyzer().capabilities(), type, custom_type, priority);
+  std::set<std::string> names;
+  for (const std::shared_ptr<Slots>& known : slots_) {
+    const std::string name = known->analyzer().capabilities().name();
+    if (!name.empty()) names.insert(name);
+  }
+  return absl::UnavailableError(fmt::format(
+      "no analyzer is named \"{}\"; there {} {}", analyzer, names.size() == 1 ? "is" : "are",
+      names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
 }
 
 Begun AnalyzerPool::Begin(std::string_view analyzer, const v1::AnalyzeRequest& request,
-                          absl::Duration timeout, Analyzer::Done done) {
+                          absl::Duration timeout, const Analyzer::Done& done) {
   // A call that has ended already.
   class Ended final : public StageCall {
    public:
@@ -218,15 +223,25 @@ Begun AnalyzerPool::Begin(std::string_view analyzer, const v1::AnalyzeRequest& r
   };
   absl::Status status =
       Check(analyzer, request.analysis_type(), request.custom_type(), request.priority());
-  const std::shared_ptr<Slots> slots = Find(analyzer);
-  if (status.ok() && slots != nullptr && !slots->analyzer().problem().empty()) {
-    status = absl::UnavailableError(fmt::format("{}: {}", analyzer, slots->analyzer().problem()));
+  const std::vector<std::shared_ptr<Slots>> found = Find(analyzer);
+  if (status.ok() && found.empty()) status = absl::UnavailableError("the analyzer has gone");
+  if (status.ok()) {
+    const std::string problem = found.front()->analyzer().problem();
+    if (!problem.empty()) {
+      status = absl::UnavailableError(fmt::format("{}: {}", analyzer, problem));
+    }
   }
-  if (!status.ok() || slots == nullptr) {
-    done(status.ok() ? absl::UnavailableError("the analyzer has gone") : status);
+  if (!status.ok()) {
+    done(status);
     return {.call = std::make_unique<Ended>()};
   }
-  return slots->Begin(request, timeout, std::move(done));
+  Begun begun;
+  for (const std::shared_ptr<Slots>& slots : found) {
+    Begun tried = slots->Begin(request, timeout, done);
+    if (tried.call != nullptr) return tried;
+    begun.retry_after = std::min(begun.retry_after, tried.retry_after);
+  }
+  return begun;
 }
 
 std::vector<AnalyzerStatus> AnalyzerPool::statuses() const {

@@ -1,4 +1,5 @@
-// AnalyzerPool: the analyzers there are, each asked within what it takes on.
+// AnalyzerPool: the analyzers there are, each asked within what it takes on. Of several with one
+// name the first that can be asked and has room is.
 //
 // Threads:    any. No thread of its own.
 // Ownership:  shares the analyzers; borrows the clock, which outlives it. Calls under way hold what
@@ -24,6 +25,7 @@ namespace daemoneye::analysis {
 inline constexpr uint32_t kDefaultConcurrency = 10;
 
 struct AnalyzerStatus {
+  std::string address;
   v1::NegotiateAnalysisResponse capabilities;
   std::string problem;
   uint32_t under_way = 0;
@@ -44,7 +46,7 @@ class AnalyzerPool {
 
   // Asks `analyzer`. An error of Check goes to `done`. Without a call: no room.
   Begun Begin(std::string_view analyzer, const v1::AnalyzeRequest& request, absl::Duration timeout,
-              Analyzer::Done done);
+              const Analyzer::Done& done);
 
   // Called when a call has ended, on any thread; quick. An empty function ends it: no call is under
   // way when this returns.
@@ -55,7 +57,8 @@ class AnalyzerPool {
  private:
   class Slots;
 
-  std::shared_ptr<Slots> Find(std::string_view name) const;
+  // Those of that name that can be asked; where none can, all of that name.
+  std::vector<std::shared_ptr<Slots>> Find(std::string_view name) const;
 
   std::vector<std::shared_ptr<Slots>> slots_;
 };

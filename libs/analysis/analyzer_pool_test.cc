@@ -146,6 +146,21 @@ TEST_F(AnalyzerPoolTest, AnswersForAnAnalyzerThatCannotBeAsked) {
   EXPECT_EQ(hasher.requests(), 0u);
 }
 
+TEST_F(AnalyzerPoolTest, AsksAnotherOfTheSameNameWhereTheFirstCannotOrIsFull) {
+  FakeAnalyzer& first = Add("hasher", 1);
+  FakeAnalyzer& second = Add("hasher", 1);
+  EXPECT_NE(Begin("hasher").call, nullptr);
+  EXPECT_NE(Begin("hasher").call, nullptr);
+  EXPECT_EQ(Begin("hasher").call, nullptr);
+  EXPECT_EQ(first.requests(), 1u);
+  EXPECT_EQ(second.requests(), 1u);
+  second.End(0, v1::AnalysisResult());
+  first.End(0, v1::AnalysisResult());
+  first.SetProblem("away");
+  EXPECT_NE(Begin("hasher").call, nullptr);
+  EXPECT_EQ(second.requests(), 2u);
+}
+
 TEST_F(AnalyzerPoolTest, CountsAnswersByCode) {
   FakeAnalyzer& hasher = Add("hasher", 5);
   for (int i = 0; i < 3; ++i) ASSERT_NE(Begin("hasher").call, nullptr);
