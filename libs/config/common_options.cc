@@ -46,10 +46,6 @@ std::vector<OptionSpec> IdentitySpecs() {
       {.key = "node_name",
        .max = 253,
        .doc = "The host's name in events (origin.host); empty is what the kernel says."},
-      {.key = "labels",
-       .type = OptionType::kMap,
-       .max = 16,
-       .doc = "Labels of this publisher, told once a stream."},
       {.key = "data_dir",
        .default_text = "/var/lib/daemoneye",
        .doc = "The directory of what is kept over a restart; empty: nothing is."},
@@ -74,6 +70,10 @@ std::vector<OptionSpec> LogSpecs() {
 
 std::vector<OptionSpec> StreamSpecs(const ServerDefaults& defaults) {
   return {
+      {.key = "labels",
+       .type = OptionType::kMap,
+       .max = 16,
+       .doc = "Labels of this publisher, told once a stream."},
       {.key = "ring_events",
        .type = OptionType::kInt,
        .unit = "events",
@@ -162,8 +162,9 @@ OptionTable CommonServerOptions(const ServerDefaults& defaults) {
   OptionTable table;
   table.component = defaults.component;
   for (std::vector<OptionSpec>& specs :
-       std::vector{ListenSpecs(defaults), IdentitySpecs(), LogSpecs(), StreamSpecs(defaults),
-                   TlsSpecs(), ActionSpecs(defaults.component)}) {
+       std::vector{ListenSpecs(defaults), IdentitySpecs(), LogSpecs(),
+                   defaults.has_bus ? StreamSpecs(defaults) : std::vector<OptionSpec>{}, TlsSpecs(),
+                   ActionSpecs(defaults.component)}) {
     table.Append({.component = {}, .specs = std::move(specs), .checks = {}});
   }
   table.checks.push_back(CheckTls);

@@ -82,6 +82,19 @@ TEST(ServerOptionsTest, EveryServerFlagIsThere) {
   EXPECT_EQ(config.GetBytes("ring_bytes"), 16u << 20);
 }
 
+TEST(ServerOptionsTest, AServerWithoutABusHasNoFlagsOfOne) {
+  const Config config =
+      Config::Load(CommonServerOptions({.component = "binary-hasher", .has_bus = false}),
+                   FakeInput({}))
+          .value();
+  for (const char* flag : {"labels", "ring_events", "ring_bytes", "redact"}) {
+    EXPECT_FALSE(config.Has(flag)) << flag;
+  }
+  for (const char* flag : {"listen", "metrics_address", "node_name", "data_dir", "tls_cert"}) {
+    EXPECT_TRUE(config.Has(flag)) << flag;
+  }
+}
+
 TEST(ServerOptionsTest, NoVariableIsOneThatKubernetesSets) {
   const OptionTable table = ProcmondTable();
   const NameIndex index = NameIndex::Create(table).value();

@@ -36,7 +36,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> SelfCredentials(
 
 }  // namespace
 
-std::optional<int> RunBareActions(const ComponentDefinition& definition,
+std::optional<int> RunBareActions(const ServerDefinition& definition,
                                   const std::vector<std::string>& args) {
   if (config::AsksForHelp(args)) {
     fmt::print("{}", config::HelpText(definition.options));
@@ -49,7 +49,7 @@ std::optional<int> RunBareActions(const ComponentDefinition& definition,
   return std::nullopt;
 }
 
-std::optional<int> RunActions(const ComponentDefinition& definition, const config::Config& config) {
+std::optional<int> RunActions(const ServerDefinition& definition, const config::Config& config) {
   if (config.GetBool("print_config")) {
     fmt::print("{}", config.PrintConfig());
     return 0;

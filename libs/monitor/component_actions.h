@@ -6,16 +6,16 @@
 
 #include "absl/time/time.h"
 #include "libs/config/config.h"
-#include "libs/monitor/component_main.h"
+#include "libs/monitor/server_shell.h"
 
 namespace daemoneye::monitor {
 
 // Does what --help or --version asks for; the exit code, or nullopt when neither was given.
-std::optional<int> RunBareActions(const ComponentDefinition& definition,
+std::optional<int> RunBareActions(const ServerDefinition& definition,
                                   const std::vector<std::string>& args);
 
 // Does what the configuration asks for; the exit code, or nullopt when it is to serve.
-std::optional<int> RunActions(const ComponentDefinition& definition, const config::Config& config);
+std::optional<int> RunActions(const ServerDefinition& definition, const config::Config& config);
 
 // Asks the server at the first of --health_listen, --listen for "readiness". OK: it serves.
 // Unavailable: it does not, or nobody answers within `timeout`; says which.

@@ -1,15 +1,8 @@
-// RunComponent: what every server of the suite does around its own work: flags and configuration,
-// logging, metrics, the bus, MonitorService, health, signals, reload and an orderly end.
+// RunComponent: a server around an event bus: RunServer with the bus and MonitorService, which a
+// monitor and the gateway share. The two differ in their Component.
 //
-// A monitor and the gateway differ in their Component. Starts bottom-up and stops top-down, each
-// step with one log line:
-//
-//   start  configuration, logging, metrics, bus, component made, gRPC server, component started
-//   stop   not serving, component stopped, streams drained, gRPC server, component destroyed,
-//          metrics
-//
-// SIGTERM and SIGINT end it with 0; a second one ends it at once. SIGHUP, or a change of the file,
-// reloads the configuration as one generation or not at all.
+//   start  as RunServer; the bus, the component and MonitorService are made together
+//   stop   component stopped, streams drained, gRPC server, component destroyed
 #pragma once
 
 #include <functional>
@@ -70,19 +63,16 @@ class Component {
 };
 
 struct ComponentDefinition {
-  // The binary's name.
+  // As in ServerDefinition.
   std::string name;
-  // All its settings: config::CommonServerOptions and its own.
   config::OptionTable options;
-  // Checks what the table cannot: for --check_config, too. May be empty.
   std::function<absl::Status(const config::Config&)> check;
   std::function<absl::StatusOr<std::unique_ptr<Component>>(const ComponentContext&)> make;
   // LocalEventBusOptions::ended_bytes.
   size_t ended_bytes = 0;
 };
 
-// main() of a server: 0 after an orderly end, 1 when something failed, 2 for bad flags or
-// configuration.
+// main() of a monitor or gateway, as RunServer.
 int RunComponent(int argc, char** argv, const ComponentDefinition& definition);
 
 }  // namespace daemoneye::monitor

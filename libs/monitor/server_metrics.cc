@@ -11,15 +11,13 @@ namespace daemoneye::monitor {
 namespace {
 
 using base::MutexLock;
-using event_bus::BusStatistics;
 
 // gRPC's spelling, as in its documentation: "OK", "INVALID_ARGUMENT".
 std::string CodeName(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
 }  // namespace
 
-ServerMetrics::ServerMetrics(const std::string& component, metrics::Registry& registry,
-                             const event_bus::EventBus& bus)
+ServerMetrics::ServerMetrics(const std::string& component, metrics::Registry& registry)
     : component_(component),
       registry_(registry),
       generation_(registry.AddGauge("config_generation",
@@ -43,25 +41,6 @@ ServerMetrics::ServerMetrics(const std::string& component, metrics::Registry& re
         MutexLock lock(mu_);
         sink({{"component", component_}, {"config_hash", fingerprint_}}, 1);
       }));
-  const auto gauge = [&](const char* name, const char* help,
-                         std::function<double(const BusStatistics&)> value) {
-    callbacks_.push_back(registry.AddCallback(
-        name, help, metrics::MetricType::kGauge,
-        std::function<double()>([&bus, value] { return value(bus.statistics()); })));
-  };
-  gauge("subscribers", "Streams open now.",
-        [](const BusStatistics& s) { return static_cast<double>(s.subscribers.size()); });
-  gauge("ring_bytes", "Bytes of events that the ring holds.",
-        [](const BusStatistics& s) { return static_cast<double>(s.ring_bytes); });
-  gauge("ring_capacity_bytes", "Bytes of events that the ring may hold.",
-        [](const BusStatistics& s) { return static_cast<double>(s.ring_capacity_bytes); });
-  gauge("state_entries", "Living processes and connections in the current state.",
-        [](const BusStatistics& s) { return static_cast<double>(s.state_entries); });
-  callbacks_.push_back(registry.AddCallback(
-      "state_evicted_total", "Entries of the current state given up because its bound was hit.",
-      metrics::MetricType::kCounter, std::function<double()>([&bus] {
-        return static_cast<double>(bus.statistics().state_evicted);
-      })));
   callbacks_.push_back(registry.AddCallback(
       "log_lines_dropped_total", "Log lines lost because stderr took none.",
       metrics::MetricType::kCounter,

@@ -7,18 +7,16 @@
 
 #include "libs/base/mutex.h"
 #include "libs/config/config.h"
-#include "libs/event_bus/event_bus.h"
 #include "libs/metrics/registry.h"
 #include "libs/rpc/call_observer.h"
 
 namespace daemoneye::monitor {
 
 // Threads:    OnCallEnded from any, the rest from one.
-// Ownership:  borrows the registry and the bus, which outlive it.
+// Ownership:  borrows the registry, which outlives it.
 class ServerMetrics final : public rpc::CallObserver {
  public:
-  ServerMetrics(const std::string& component, metrics::Registry& registry,
-                const event_bus::EventBus& bus);
+  ServerMetrics(const std::string& component, metrics::Registry& registry);
 
   // Counts the call; logs one line for a call that only operators may make.
   void OnCallEnded(const rpc::CallRecord& call) override;
