@@ -92,8 +92,14 @@ class FullDiskStore final : public storage::AlertStore {
   absl::Status MarkDead(std::string_view sink, uint64_t sequence, std::string_view error) override {
     return store_.MarkDead(sink, sequence, error);
   }
-  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) override {
-    return store_.ReplayDead(sink, now);
+  absl::StatusOr<std::vector<storage::Delivery>> DeadLetters(
+      const storage::DeadLetterFilter& filter, const storage::DeadLetterPosition& after,
+      size_t max_letters) const override {
+    return store_.DeadLetters(filter, after, max_letters);
+  }
+  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, std::string_view alert_id,
+                                      absl::Time now) override {
+    return store_.ReplayDead(sink, alert_id, now);
   }
   absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) override {
     return store_.DropOtherSinks(sinks);

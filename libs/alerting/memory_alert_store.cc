@@ -27,12 +27,23 @@ absl::StatusOr<uint64_t> MemoryAlertStore::Append(v1::Alert& alert,
   }
   alert.set_sequence(++newest_);
   Entry entry{.alert = alert, .bytes = alert.ByteSizeLong() + sizeof(Entry), .created = now};
-  for (const std::string& sink : sinks) entry.rows.push_back({.sink = sink, .next_attempt = now});
+  for (const std::string& sink : sinks) {
+    entry.rows.push_back({.sink = sink, .next_attempt = now, .created = now});
+  }
   bytes_ += entry.bytes;
   sequences_[alert.id()] = newest_;
   entries_.push_back(std::move(entry));
   MakeRoomLocked();
   return newest_;
+}
+
+storage::Delivery MemoryAlertStore::DeliveryOf(const Entry& entry, const Row& row) {
+  return {.sink = row.sink,
+          .alert = entry.alert,
+          .attempts = row.attempts,
+          .next_attempt = row.next_attempt,
+          .created = row.created,
+          .last_error = row.last_error};
 }
 
 void MemoryAlertStore::MakeRoomLocked() {
@@ -133,13 +144,31 @@ absl::StatusOr<std::vector<storage::Delivery>> MemoryAlertStore::Pending(
     if (found.size() == max_deliveries) break;
     const auto row = std::ranges::find(entry.rows, sink, &Row::sink);
     if (row == entry.rows.end() || row->is_dead) continue;
-    found.push_back({.sink = row->sink,
-                     .alert = entry.alert,
-                     .attempts = row->attempts,
-                     .next_attempt = row->next_attempt,
-                     .created = entry.created,
-                     .last_error = row->last_error});
+    found.push_back(DeliveryOf(entry, *row));
   }
+  return found;
+}
+
+absl::StatusOr<std::vector<storage::Delivery>> MemoryAlertStore::DeadLetters(
+    const storage::DeadLetterFilter& filter, const storage::DeadLetterPosition& after,
+    size_t max_letters) const {
+  const MutexLock lock(mu_);
+  // As pointers: all of them are looked at, a page is copied.
+  std::vector<std::pair<const Entry*, const Row*>> letters;
+  for (const Entry& entry : entries_) {
+    if (!filter.alert_id.empty() && entry.alert.id() != filter.alert_id) continue;
+    for (const Row& row : entry.rows) {
+      const bool is_wanted =
+          row.is_dead && (filter.sink.empty() || row.sink == filter.sink) &&
+          std::pair(row.sink, entry.alert.sequence()) > std::pair(after.sink, after.sequence);
+      if (is_wanted) letters.emplace_back(&entry, &row);
+    }
+  }
+  // Within a sink they are in order already.
+  std::ranges::stable_sort(letters, {}, [](const auto& letter) { return letter.second->sink; });
+  if (letters.size() > max_letters) letters.resize(max_letters);
+  std::vector<storage::Delivery> found;
+  for (const auto& [entry, row] : letters) found.push_back(DeliveryOf(*entry, *row));
   return found;
 }
 
@@ -169,18 +198,20 @@ absl::Status MemoryAlertStore::MarkDead(std::string_view sink, uint64_t sequence
   Row* row = RowLocked(sink, sequence);
   if (row == nullptr) return NoDelivery(sink, sequence);
   row->is_dead = true;
+  ++row->attempts;
   row->last_error = error;
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> MemoryAlertStore::ReplayDead(std::string_view sink, absl::Time now) {
+absl::StatusOr<uint64_t> MemoryAlertStore::ReplayDead(std::string_view sink,
+                                                      std::string_view alert_id, absl::Time now) {
   const MutexLock lock(mu_);
   uint64_t replayed = 0;
   for (Entry& entry : entries_) {
+    if (!alert_id.empty() && entry.alert.id() != alert_id) continue;
     for (Row& row : entry.rows) {
       if (row.sink != sink || !row.is_dead) continue;
-      row = {.sink = row.sink, .next_attempt = now, .last_error = row.last_error};
-      entry.created = now;
+      row = {.sink = row.sink, .next_attempt = now, .created = now, .last_error = row.last_error};
       ++replayed;
     }
   }
@@ -205,7 +236,7 @@ absl::StatusOr<storage::OutboxStatistics> MemoryAlertStore::Outbox(std::string_v
     for (const Row& row : entry.rows) {
       if (row.sink != sink) continue;
       ++(row.is_dead ? statistics.dead : statistics.pending);
-      if (!row.is_dead && !statistics.oldest_pending) statistics.oldest_pending = entry.created;
+      if (!row.is_dead && !statistics.oldest_pending) statistics.oldest_pending = row.created;
     }
   }
   return statistics;

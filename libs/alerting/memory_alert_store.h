@@ -46,7 +46,11 @@ class MemoryAlertStore : public storage::AlertStore {
   absl::Status MarkFailed(std::string_view sink, uint64_t sequence, absl::Time next_attempt,
                           std::string_view error) override;
   absl::Status MarkDead(std::string_view sink, uint64_t sequence, std::string_view error) override;
-  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) override;
+  absl::StatusOr<std::vector<storage::Delivery>> DeadLetters(
+      const storage::DeadLetterFilter& filter, const storage::DeadLetterPosition& after,
+      size_t max_letters) const override;
+  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, std::string_view alert_id,
+                                      absl::Time now) override;
   absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) override;
   absl::StatusOr<storage::OutboxStatistics> Outbox(std::string_view sink) const override;
   absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t max_kept,
@@ -60,6 +64,7 @@ class MemoryAlertStore : public storage::AlertStore {
     std::string sink;
     uint32_t attempts = 0;
     absl::Time next_attempt;
+    absl::Time created;
     std::string last_error;
     bool is_dead = false;
   };
@@ -70,6 +75,7 @@ class MemoryAlertStore : public storage::AlertStore {
     std::vector<Row> rows;  // what sinks have yet to be given
   };
 
+  static storage::Delivery DeliveryOf(const Entry& entry, const Row& row);
   const Entry* FindLocked(std::string_view id) const REQUIRES(mu_);
   void MakeRoomLocked() REQUIRES(mu_);
   void PopFrontLocked() REQUIRES(mu_);

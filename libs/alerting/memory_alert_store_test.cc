@@ -88,11 +88,44 @@ TEST_F(MemoryAlertStoreTest, KeepsAnOutboxASink) {
   ASSERT_TRUE(store_.MarkDead("b", 1, "too old").ok());
   EXPECT_EQ(store_.Outbox("b")->dead, 1u);
   EXPECT_THAT(PendingTitles("b"), ElementsAre("y"));
-  EXPECT_EQ(*store_.ReplayDead("b", kNow), 1u);
+  EXPECT_EQ(*store_.ReplayDead("b", "", kNow), 1u);
   EXPECT_THAT(PendingTitles("b"), ElementsAre("x", "y"));
   EXPECT_EQ(*store_.DropOtherSinks(std::vector<std::string>{"a"}), 2u);
   EXPECT_EQ(store_.Outbox("b")->pending, 0u);
   EXPECT_EQ(store_.Outbox("a")->pending, 1u);
+}
+
+TEST_F(MemoryAlertStoreTest, ListsAndReplaysDeadLetters) {
+  for (const char* title : {"x", "y", "z"}) Append(title);
+  ASSERT_TRUE(store_.MarkFailed("b", 1, kNow, "down").ok());
+  for (const uint64_t sequence : {1, 3}) ASSERT_TRUE(store_.MarkDead("b", sequence, "no").ok());
+  for (const uint64_t sequence : {3, 2}) ASSERT_TRUE(store_.MarkDead("a", sequence, "no").ok());
+  const auto list = [&](const storage::DeadLetterFilter& filter,
+                        const storage::DeadLetterPosition& after = {}, size_t max = 10) {
+    std::vector<std::string> letters;
+    const auto deliveries = *store_.DeadLetters(filter, after, max);
+    for (const auto& d : deliveries) letters.push_back(d.sink + d.alert.title());
+    return letters;
+  };
+  EXPECT_THAT(list({}), ElementsAre("ay", "az", "bx", "bz"));
+  EXPECT_THAT(list({}, {}, 3), ElementsAre("ay", "az", "bx"));
+  EXPECT_THAT(list({}, {.sink = "a", .sequence = 3}), ElementsAre("bx", "bz"));
+  EXPECT_THAT(list({.sink = "b"}), ElementsAre("bx", "bz"));
+  EXPECT_THAT(list({.alert_id = "z"}), ElementsAre("az", "bz"));
+  EXPECT_EQ(store_.DeadLetters({.sink = "b"}, {}, 1)->front().attempts, 2u);
+  EXPECT_EQ(*store_.ReplayDead("b", "z", kNow), 1u);
+  EXPECT_EQ(*store_.ReplayDead("b", "y", kNow), 0u) << "it is pending, not dead";
+  EXPECT_THAT(list({}), ElementsAre("ay", "az", "bx"));
+  EXPECT_EQ(*store_.ReplayDead("a", "", kNow), 2u);
+  EXPECT_THAT(list({}), ElementsAre("bx"));
+}
+
+TEST_F(MemoryAlertStoreTest, AReplayedLetterIsAsYoungAsItsReplayAndNoOtherOneIs) {
+  Append("x");
+  ASSERT_TRUE(store_.MarkDead("a", 1, "no").ok());
+  ASSERT_EQ(*store_.ReplayDead("a", "", kNow + absl::Hours(30)), 1u);
+  EXPECT_EQ(store_.Pending("a", 1)->front().created, kNow + absl::Hours(30));
+  EXPECT_EQ(store_.Pending("b", 1)->front().created, kNow);
 }
 
 TEST_F(MemoryAlertStoreTest, AcknowledgesAgainAndAgain) {

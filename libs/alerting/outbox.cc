@@ -1,9 +1,12 @@
 #include "libs/alerting/outbox.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "libs/base/status_macros.h"
+#include "libs/base/text.h"
 
 namespace daemoneye::alerting {
 
@@ -23,7 +26,7 @@ absl::Status Outbox::SetSinks(std::vector<SinkSpec> specs) {
   std::vector<uint64_t> pending;
   for (SinkSpec& spec : specs) {
     if (spec.replay_dead && !may_wait) {
-      RETURN_IF_ERROR(store_.ReplayDead(spec.name, clock_.Now()).status());
+      RETURN_IF_ERROR(store_.ReplayDead(spec.name, "", clock_.Now()).status());
     }
     slots.push_back(
         {spec.minimum_severity,
@@ -60,6 +63,33 @@ void Outbox::Notify(const std::vector<std::string>& sinks) {
   for (const Slot& slot : slots()) {
     if (std::ranges::find(sinks, slot.worker->name()) != sinks.end()) slot.worker->Notify();
   }
+}
+
+absl::StatusOr<uint64_t> Outbox::Replay(std::string_view sink, std::string_view alert_id) {
+  const std::vector<Slot> all = slots();
+  std::vector<std::string> names;
+  uint64_t replayed = 0;
+  bool is_known = sink.empty();
+  for (const Slot& slot : all) {
+    const std::string& name = slot.worker->name();
+    names.push_back(name);
+    if (!sink.empty() && name != sink) continue;
+    is_known = true;
+    ASSIGN_OR_RETURN(const uint64_t count, store_.ReplayDead(name, alert_id, clock_.Now()));
+    if (count > 0) slot.worker->Notify(count);
+    replayed += count;
+  }
+  if (!is_known) {
+    return absl::NotFoundError(
+        fmt::format("sink: there is no {}; there {} {}", base::EscapeForTerminal(sink),
+                    names.size() == 1 ? "is" : "are",
+                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  }
+  if (replayed == 0 && !alert_id.empty()) {
+    return absl::NotFoundError(
+        fmt::format("alert_id: no dead letter of {}", base::EscapeForTerminal(alert_id)));
+  }
+  return replayed;
 }
 
 void Outbox::Reopen() {

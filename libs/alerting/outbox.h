@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,6 +45,11 @@ class Outbox {
 
   // Alerts were stored with pending deliveries for these sinks.
   void Notify(const std::vector<std::string>& sinks);
+
+  // Tries dead letters again: those of `sink`, or of every sink where it is empty; that of one
+  // alert, or all where `alert_id` is empty. How many. NotFound: no such sink, or no dead letter
+  // of that alert.
+  absl::StatusOr<uint64_t> Replay(std::string_view sink, std::string_view alert_id);
 
   void Reopen();
 

@@ -42,9 +42,9 @@ void SinkWorker::Start(uint64_t pending) {
   thread_ = base::Thread("sink-" + name_, [this](std::stop_token stop) { Run(std::move(stop)); });
 }
 
-void SinkWorker::Notify() {
+void SinkWorker::Notify(uint64_t count) {
   const MutexLock lock(mu_);
-  ++status_.pending;
+  status_.pending += count;
   has_news_ = true;
   is_idle_ = false;
   changed_.NotifyAll();

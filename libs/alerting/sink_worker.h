@@ -61,8 +61,8 @@ class SinkWorker {
 
   // `pending`: deliveries that the store has for it now.
   void Start(uint64_t pending);
-  // One more delivery was stored.
-  void Notify();
+  // More deliveries were stored, or are pending again.
+  void Notify(uint64_t count = 1);
   void Reopen() { sink_->Reopen(); }
   // Waits until nothing is pending, a delivery has failed, or `deadline`.
   void AwaitIdle(base::Monotonic deadline);

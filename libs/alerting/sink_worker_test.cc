@@ -157,9 +157,26 @@ TEST_F(SinkWorkerTest, GivesUpWhatFailsWhenItIsADayOldAndReplaysIt) {
   EXPECT_EQ(store_.Outbox("pager")->dead, 1u);
   EXPECT_EQ(worker_->status().dead, 1u);
   worker_->Stop();
-  ASSERT_EQ(*store_.ReplayDead("pager", clock_.Now()), 1u);
+  ASSERT_EQ(*store_.ReplayDead("pager", "", clock_.Now()), 1u);
   Start(record);
   EXPECT_THAT(record.AwaitTaken(1), ElementsAre("a"));
+}
+
+TEST_F(SinkWorkerTest, WhatIsReplayedWhileItRunsIsTriedAtOnceAndCounted) {
+  SinkRecord record([](const v1::Alert&, int attempt) {
+    return attempt <= 2 ? absl::InvalidArgumentError("no") : absl::OkStatus();
+  });
+  Append("a");
+  Append("b");
+  Start(record);
+  record.AwaitAttempts(2);
+  AwaitRest();
+  ASSERT_EQ(*store_.ReplayDead("pager", "", clock_.Now()), 2u);
+  worker_->Notify(2);
+  EXPECT_THAT(record.AwaitTaken(2), ElementsAre("a", "b"));
+  AwaitRest();
+  EXPECT_EQ(worker_->status().pending, 0u);
+  EXPECT_EQ(store_.Outbox("pager")->dead, 0u);
 }
 
 TEST_F(SinkWorkerTest, AnOldAlertIsStillTriedOnce) {

@@ -39,6 +39,8 @@ constexpr MethodAccess kMethods[] = {
     {kAlert, "StreamAlerts", Role::kViewer},
     {kAlert, "ListAlerts", Role::kViewer},
     {kAlert, "AcknowledgeAlert", Role::kOperator},
+    {kAlert, "ListDeadLetters", Role::kViewer},
+    {kAlert, "ReplayDeadLetters", Role::kOperator},
     {kWorkflow, "CreateWorkflow", Role::kOperator},
     {kWorkflow, "ListWorkflows", Role::kViewer},
     {kWorkflow, "DeleteWorkflow", Role::kOperator},

@@ -34,6 +34,18 @@ struct Delivery {
   std::string last_error;
 };
 
+// Which dead letters. An empty field does not restrict.
+struct DeadLetterFilter {
+  std::string sink;
+  std::string alert_id;
+};
+
+// Where a page of dead letters begins: behind this sink's letter of this alert.
+struct DeadLetterPosition {
+  std::string sink;
+  uint64_t sequence = 0;
+};
+
 struct OutboxStatistics {
   uint64_t pending = 0;
   uint64_t dead = 0;
@@ -93,11 +105,17 @@ class AlertStore {
   // One more attempt failed.
   virtual absl::Status MarkFailed(std::string_view sink, uint64_t sequence, absl::Time next_attempt,
                                   std::string_view error) = 0;
-  // Given up: a dead letter.
+  // One more attempt failed, and it is given up: a dead letter.
   virtual absl::Status MarkDead(std::string_view sink, uint64_t sequence,
                                 std::string_view error) = 0;
-  // Makes the dead letters of a sink pending again, due at once; how many.
-  virtual absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) = 0;
+  // Dead letters by sink and sequence, behind `after`, at most `max_letters`.
+  virtual absl::StatusOr<std::vector<Delivery>> DeadLetters(const DeadLetterFilter& filter,
+                                                            const DeadLetterPosition& after,
+                                                            size_t max_letters) const = 0;
+  // Makes the dead letters of a sink pending again, due at once: that of one alert, or all where
+  // `alert_id` is empty; how many.
+  virtual absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, std::string_view alert_id,
+                                              absl::Time now) = 0;
   // Forgets the deliveries of sinks that are not among `sinks` any more; how many.
   virtual absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) = 0;
   virtual absl::StatusOr<OutboxStatistics> Outbox(std::string_view sink) const = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdint>
 #include <string_view>
 
 #include "google/protobuf/util/time_util.h"
@@ -54,6 +55,27 @@ absl::Status CheckFilter(const v1::AlertFilter& filter) {
   return absl::OkStatus();
 }
 
+absl::Status CheckDeadLetters(const std::string& sink, const std::string& alert_id) {
+  if (!alert_id.empty() && !event::IsUuid(alert_id)) {
+    return Bad("alert_id", "is no alert's id: want a UUID");
+  }
+  return CheckText("sink", sink, kMaxSinkNameBytes);
+}
+
+absl::Status BadPageToken() {
+  return Bad("page_token", "is not the next_page_token of a page before");
+}
+
+absl::StatusOr<uint64_t> ParseSequence(std::string_view text) {
+  uint64_t sequence = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, sequence);
+  if (error != std::errc() || stop != end || sequence == 0 || sequence > INT64_MAX) {
+    return BadPageToken();
+  }
+  return sequence;
+}
+
 }  // namespace
 
 absl::Status Validate(const v1::StreamAlertsRequest& request) {
@@ -72,15 +94,35 @@ absl::Status Validate(const v1::AcknowledgeAlertRequest& request) {
   return CheckText("acknowledged_by", request.acknowledged_by(), kMaxAcknowledgedByBytes);
 }
 
+absl::Status Validate(const v1::ListDeadLettersRequest& request) {
+  if (request.page_size() < 0) return Bad("page_size", "want 0 or more");
+  RETURN_IF_ERROR(ParseDeadLetterPageToken(request.page_token()).status());
+  return CheckDeadLetters(request.sink(), request.alert_id());
+}
+
+absl::Status Validate(const v1::ReplayDeadLettersRequest& request) {
+  if (request.sink().empty() && request.alert_id().empty()) {
+    return Bad("sink", "want a sink, an alert_id, or both");
+  }
+  return CheckDeadLetters(request.sink(), request.alert_id());
+}
+
 absl::StatusOr<uint64_t> ParseAlertPageToken(const std::string& token) {
   if (token.empty()) return 0;
-  uint64_t before = 0;
-  const char* const end = token.data() + token.size();
-  const auto [stop, error] = std::from_chars(token.data(), end, before);
-  if (error != std::errc() || stop != end || before == 0) {
-    return Bad("page_token", "is not the next_page_token of a page before");
-  }
-  return before;
+  return ParseSequence(token);
+}
+
+absl::StatusOr<storage::DeadLetterPosition> ParseDeadLetterPageToken(const std::string& token) {
+  if (token.empty()) return storage::DeadLetterPosition();
+  const size_t slash = token.find('/');
+  if (slash == std::string::npos || slash == 0 || slash > kMaxSinkNameBytes) return BadPageToken();
+  ASSIGN_OR_RETURN(const uint64_t sequence,
+                   ParseSequence(std::string_view(token).substr(slash + 1)));
+  return storage::DeadLetterPosition{.sink = token.substr(0, slash), .sequence = sequence};
+}
+
+std::string DeadLetterPageToken(const v1::DeadLetter& last) {
+  return fmt::format("{}/{}", last.sink(), last.alert().sequence());
 }
 
 }  // namespace daemoneye::gateway

@@ -65,5 +65,31 @@ TEST(AlertRequestsTest, AcknowledgementsAreBounded) {
       HasSubstr("acknowledged_by"));
 }
 
+TEST(AlertRequestsTest, DeadLettersAreNamedByASinkOrAnAlert) {
+  const std::string id = "alert_id: 'f0000000-0000-4000-8000-000000000001'";
+  EXPECT_EQ(ErrorOf<v1::ReplayDeadLettersRequest>(id), "");
+  EXPECT_EQ(ErrorOf<v1::ReplayDeadLettersRequest>("sink: 'hook'" + id), "");
+  EXPECT_THAT(ErrorOf<v1::ReplayDeadLettersRequest>(""), HasSubstr("sink: want a sink"));
+  const std::string long_sink = "sink: '" + std::string(33, 'x') + "'";
+  for (const auto& [request, error] : {std::pair<std::string, const char*>{long_sink, "sink: 33"},
+                                       {"alert_id: 'x'", "alert_id: is no"}}) {
+    EXPECT_THAT(ErrorOf<v1::ReplayDeadLettersRequest>(request), HasSubstr(error));
+    EXPECT_THAT(ErrorOf<v1::ListDeadLettersRequest>(request), HasSubstr(error));
+  }
+  EXPECT_EQ(ErrorOf<v1::ListDeadLettersRequest>(""), "");
+  EXPECT_THAT(ErrorOf<v1::ListDeadLettersRequest>("page_size: -1"), HasSubstr("page_size"));
+  for (const char* token : {"x", "x/", "/1", "x/0", "x/-1", "x/1/2", "x/9223372036854775808"}) {
+    EXPECT_THAT(ErrorOf<v1::ListDeadLettersRequest>(std::string("page_token: '") + token + "'"),
+                HasSubstr("page_token"))
+        << token;
+  }
+  v1::DeadLetter last;
+  last.set_sink("hook");
+  last.mutable_alert()->set_sequence(7);
+  const auto position = ParseDeadLetterPageToken(DeadLetterPageToken(last));
+  EXPECT_EQ(position->sink, "hook");
+  EXPECT_EQ(position->sequence, 7u);
+}
+
 }  // namespace
 }  // namespace daemoneye::gateway

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "google/protobuf/util/time_util.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
 #include "libs/rpc/raw_stream_reactor.h"
@@ -17,9 +18,11 @@ namespace daemoneye::gateway {
 namespace {
 
 using base::MutexLock;
+using google::protobuf::util::TimeUtil;
 using rpc::RawStreamReactor;
 
 constexpr char kAcknowledge[] = "/daemoneye.v1.AlertService/AcknowledgeAlert";
+constexpr char kReplay[] = "/daemoneye.v1.AlertService/ReplayDeadLetters";
 constexpr size_t kMaxPageBytes = 1 << 20;
 constexpr char kLocalOperator[] = "local operator";
 
@@ -40,8 +43,10 @@ std::string CertificateName(const grpc::CallbackServerContext& context) {
 
 }  // namespace
 
-AlertService::AlertService(storage::AlertStore& store, storage::AuditLog* audit, base::Clock& clock)
+AlertService::AlertService(storage::AlertStore& store, alerting::Outbox& outbox,
+                           storage::AuditLog* audit, base::Clock& clock)
     : store_(store),
+      outbox_(outbox),
       audit_(audit),
       clock_(clock),
       loop_(clock),
@@ -165,21 +170,89 @@ absl::Status AlertService::Acknowledge(const std::string& actor,
                                                                : kLocalOperator;
   const absl::Time now = clock_.Now();
   absl::StatusOr<v1::Alert> alert = store_.Acknowledge(request.id(), by, request.comment(), now);
-  if (audit_ != nullptr) {
-    const absl::Status kept =
-        audit_
-            ->Append({.time = now,
-                      .actor = actor.empty() ? kLocalOperator : actor,
-                      .role = "operator",
-                      .method = kAcknowledge,
-                      .target = request.id(),
-                      .outcome = absl::StatusCodeToString(alert.status().code()),
-                      .details = fmt::format("by {}: {}", by, request.comment())})
-            .status();
-    if (!kept.ok()) logging::Warning("audit row not kept", {{"error", kept}});
-  }
+  Audit(actor, kAcknowledge, request.id(), alert.status(),
+        fmt::format("by {}: {}", by, request.comment()));
   RETURN_IF_ERROR(alert.status());
   *response.mutable_alert() = *std::move(alert);
+  return absl::OkStatus();
+}
+
+void AlertService::Audit(const std::string& actor, const char* method, const std::string& target,
+                         const absl::Status& outcome, const std::string& details) {
+  if (audit_ == nullptr) return;
+  const absl::Status kept = audit_
+                                ->Append({.time = clock_.Now(),
+                                          .actor = actor.empty() ? kLocalOperator : actor,
+                                          .role = "operator",
+                                          .method = method,
+                                          .target = target,
+                                          .outcome = absl::StatusCodeToString(outcome.code()),
+                                          .details = details})
+                                .status();
+  if (!kept.ok()) logging::Warning("audit row not kept", {{"error", kept}});
+}
+
+grpc::ServerUnaryReactor* AlertService::ListDeadLetters(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request,
+                                                        grpc::ByteBuffer* response) {
+  return OnWorker<v1::ListDeadLettersRequest, v1::ListDeadLettersResponse>(
+      *context, *request, *response,
+      [this](const auto& in, auto& out) { return ListDead(in, out); });
+}
+
+absl::Status AlertService::ListDead(const v1::ListDeadLettersRequest& request,
+                                    v1::ListDeadLettersResponse& response) const {
+  ASSIGN_OR_RETURN(const storage::DeadLetterPosition after,
+                   ParseDeadLetterPageToken(request.page_token()));
+  const int page_size =
+      request.page_size() == 0 ? kDefaultAlertPage : std::min(request.page_size(), kMaxAlertPage);
+  // One more than asked for tells whether there is another page.
+  ASSIGN_OR_RETURN(std::vector<storage::Delivery> letters,
+                   store_.DeadLetters({.sink = request.sink(), .alert_id = request.alert_id()},
+                                      after, static_cast<size_t>(page_size) + 1));
+  size_t bytes = 0;
+  for (storage::Delivery& letter : letters) {
+    bytes += letter.alert.ByteSizeLong();
+    const int size = response.dead_letters_size();
+    if (size == page_size || (size > 0 && bytes > kMaxPageBytes)) {
+      response.set_next_page_token(DeadLetterPageToken(response.dead_letters(size - 1)));
+      break;
+    }
+    v1::DeadLetter& out = *response.add_dead_letters();
+    out.set_sink(std::move(letter.sink));
+    *out.mutable_alert() = std::move(letter.alert);
+    out.set_attempts(letter.attempts);
+    out.set_last_error(std::move(letter.last_error));
+    *out.mutable_queued_at() = TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(letter.created));
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* AlertService::ReplayDeadLetters(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
+  return OnWorker<v1::ReplayDeadLettersRequest, v1::ReplayDeadLettersResponse>(
+      *context, *request, *response,
+      [this, actor = CertificateName(*context)](const auto& in, auto& out) {
+        return Replay(actor, in, out);
+      });
+}
+
+absl::Status AlertService::Replay(const std::string& actor,
+                                  const v1::ReplayDeadLettersRequest& request,
+                                  v1::ReplayDeadLettersResponse& response) {
+  const absl::StatusOr<uint64_t> replayed = outbox_.Replay(request.sink(), request.alert_id());
+  const std::string target =
+      fmt::format("sink={} alert={}", request.sink().empty() ? "*" : request.sink(),
+                  request.alert_id().empty() ? "*" : request.alert_id());
+  Audit(actor, kReplay, target, replayed.status(),
+        replayed.ok() ? fmt::format("{} dead letters are pending again", *replayed)
+                      : std::string(replayed.status().message()));
+  RETURN_IF_ERROR(replayed.status());
+  logging::Info("dead letters are tried again", {{"actor", actor.empty() ? kLocalOperator : actor},
+                                                 {"target", target},
+                                                 {"letters", *replayed}});
+  response.set_replayed(*replayed);
   return absl::OkStatus();
 }
 

@@ -5,7 +5,7 @@
 //
 // Lifecycle:  registered with a server; Drain, then the server's shutdown, then destroyed.
 // Threads:    all methods from any. Owns a StreamLoop and a worker.
-// Ownership:  borrows the store, the audit log and the clock, which outlive it.
+// Ownership:  borrows the store, the outbox, the audit log and the clock, which outlive it.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "daemoneye/v1/alert_service.grpc.pb.h"
+#include "libs/alerting/outbox.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
 #include "libs/monitor/stream_loop.h"
@@ -27,7 +28,10 @@ namespace daemoneye::gateway {
 namespace internal {
 using RawAlertService = v1::AlertService::WithRawCallbackMethod_StreamAlerts<
     v1::AlertService::WithRawCallbackMethod_ListAlerts<
-        v1::AlertService::WithRawCallbackMethod_AcknowledgeAlert<v1::AlertService::Service>>>;
+        v1::AlertService::WithRawCallbackMethod_AcknowledgeAlert<
+            v1::AlertService::WithRawCallbackMethod_ListDeadLetters<
+                v1::AlertService::WithRawCallbackMethod_ReplayDeadLetters<
+                    v1::AlertService::Service>>>>>;
 }  // namespace internal
 
 class AlertService final : public internal::RawAlertService {
@@ -36,7 +40,8 @@ class AlertService final : public internal::RawAlertService {
   static constexpr size_t kMaxQueuedCalls = 64;
 
   // `audit` may be null: nothing is kept.
-  AlertService(storage::AlertStore& store, storage::AuditLog* audit, base::Clock& clock);
+  AlertService(storage::AlertStore& store, alerting::Outbox& outbox, storage::AuditLog* audit,
+               base::Clock& clock);
   // After the server has shut down.
   ~AlertService() override;
 
@@ -56,6 +61,12 @@ class AlertService final : public internal::RawAlertService {
   grpc::ServerUnaryReactor* AcknowledgeAlert(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListDeadLetters(grpc::CallbackServerContext* context,
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ReplayDeadLetters(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override;
 
  private:
   // Parses, validates and has a worker answer.
@@ -66,9 +77,17 @@ class AlertService final : public internal::RawAlertService {
   absl::Status List(const v1::ListAlertsRequest& request, v1::ListAlertsResponse& response) const;
   absl::Status Acknowledge(const std::string& actor, const v1::AcknowledgeAlertRequest& request,
                            v1::AcknowledgeAlertResponse& response);
+  absl::Status ListDead(const v1::ListDeadLettersRequest& request,
+                        v1::ListDeadLettersResponse& response) const;
+  absl::Status Replay(const std::string& actor, const v1::ReplayDeadLettersRequest& request,
+                      v1::ReplayDeadLettersResponse& response);
+  // A row of the audit; `actor` is empty for one without a certificate.
+  void Audit(const std::string& actor, const char* method, const std::string& target,
+             const absl::Status& outcome, const std::string& details);
   absl::Status CheckRoomLocked() const REQUIRES(mu_);
 
   storage::AlertStore& store_;
+  alerting::Outbox& outbox_;
   storage::AuditLog* const audit_;
   base::Clock& clock_;
   monitor::StreamLoop loop_;

@@ -10,6 +10,7 @@
 
 #include "fmt/format.h"
 #include "gmock/gmock.h"
+#include "libs/alerting/fake_sink.h"
 #include "libs/alerting/memory_alert_store.h"
 #include "libs/event/uuid.h"
 
@@ -68,7 +69,8 @@ class AlertServiceTest : public ::testing::Test {
   std::string folder_;
   alerting::MemoryAlertStore store_;
   MemoryAudit audit_;
-  AlertService service_{store_, &audit_, base::Clock::Real()};
+  alerting::Outbox outbox_{store_, base::Clock::Real()};
+  AlertService service_{store_, outbox_, &audit_, base::Clock::Real()};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AlertService::Stub> stub_;
@@ -167,6 +169,71 @@ TEST_F(AlertServiceTest, AcknowledgesAndKeepsAnAuditRow) {
   EXPECT_EQ(rows[0].role, "operator");
   EXPECT_THAT(rows[0].details, HasSubstr("by ann: a false one"));
   EXPECT_EQ(rows[1].outcome, "NOT_FOUND");
+}
+
+TEST_F(AlertServiceTest, ListsDeadLettersPageByPageAndReplaysThem) {
+  alerting::SinkRecord record;
+  std::vector<alerting::SinkSpec> specs;
+  specs.push_back({.name = "hook", .sink = std::make_unique<alerting::FakeSink>(record)});
+  ASSERT_TRUE(outbox_.SetSinks(std::move(specs)).ok());
+  std::vector<std::string> ids;
+  for (uint64_t i = 1; i <= 3; ++i) {
+    v1::Alert alert;
+    alert.set_id(event::NewUuid());
+    alert.set_title(std::to_string(i));
+    ids.push_back(alert.id());
+    // The worker is not told of it.
+    ASSERT_TRUE(store_.Append(alert, std::vector<std::string>{"hook"}, absl::Now()).ok());
+    ASSERT_TRUE(store_.MarkDead("hook", i, "HTTP 400: no").ok());
+  }
+  v1::ListDeadLettersRequest request;
+  request.set_page_size(2);
+  v1::ListDeadLettersResponse page;
+  const auto list = [&] {
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->ListDeadLetters(&context, request, &page);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return page.dead_letters_size();
+  };
+  EXPECT_EQ(list(), 2);
+  EXPECT_EQ(page.dead_letters(0).sink(), "hook");
+  EXPECT_EQ(page.dead_letters(0).attempts(), 1u);
+  EXPECT_EQ(page.dead_letters(0).last_error(), "HTTP 400: no");
+  EXPECT_EQ(page.dead_letters(1).alert().id(), ids[1]);
+  EXPECT_GT(page.dead_letters(1).queued_at().seconds(), 0);
+  request.set_page_token(page.next_page_token());
+  EXPECT_EQ(list(), 1);
+  EXPECT_EQ(page.dead_letters(0).alert().id(), ids[2]);
+  EXPECT_TRUE(page.next_page_token().empty());
+
+  const auto replay = [&](const std::string& sink, const std::string& id, uint64_t* replayed) {
+    v1::ReplayDeadLettersRequest wanted;
+    wanted.set_sink(sink);
+    wanted.set_alert_id(id);
+    v1::ReplayDeadLettersResponse response;
+    grpc::ClientContext context;
+    const auto code = stub_->ReplayDeadLetters(&context, wanted, &response).error_code();
+    *replayed = response.replayed();
+    return code;
+  };
+  uint64_t replayed = 0;
+  EXPECT_EQ(replay("", ids[1], &replayed), grpc::StatusCode::OK);
+  EXPECT_EQ(replayed, 1u);
+  EXPECT_THAT(record.AwaitTaken(1), ElementsAre("2"));
+  EXPECT_EQ(replay("", ids[1], &replayed), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(replay("fax", "", &replayed), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(replay("", "", &replayed), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(replay("hook", "", &replayed), grpc::StatusCode::OK);
+  EXPECT_EQ(replayed, 2u);
+  EXPECT_THAT(record.AwaitTaken(3), ElementsAre("2", "1", "3"));
+  outbox_.Stop(absl::ZeroDuration());
+  const auto rows = *audit_.ReadAfter(0, 10);
+  ASSERT_EQ(rows.size(), 4u) << "one that is not valid did nothing";
+  EXPECT_EQ(rows[0].method, "/daemoneye.v1.AlertService/ReplayDeadLetters");
+  EXPECT_EQ(rows[0].target, "sink=* alert=" + ids[1]);
+  EXPECT_EQ(rows[0].actor, "local operator");
+  EXPECT_EQ(rows[1].outcome, "NOT_FOUND");
+  EXPECT_EQ(rows[3].details, "2 dead letters are pending again");
 }
 
 TEST_F(AlertServiceTest, BadRequestsAreNamed) {

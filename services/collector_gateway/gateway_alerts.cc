@@ -52,7 +52,7 @@ GatewayAlerts::GatewayAlerts(Prepared prepared, storage::Store* store, metrics::
       store_(store == nullptr ? *memory_ : store->alerts()),
       outbox_(store_, clock),
       engine_({}, store_, outbox_, clock),
-      service_(store_, store == nullptr ? nullptr : &store->audit(), clock),
+      service_(store_, outbox_, store == nullptr ? nullptr : &store->audit(), clock),
       first_(std::move(prepared)),
       metrics_(AddAlertMetrics(registry, engine_, outbox_, memory_.get())) {
   engine_.SetListener([this] { service_.OnAlert(); });

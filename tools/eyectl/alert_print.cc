@@ -63,6 +63,19 @@ std::string AlertsTable(const google::protobuf::RepeatedPtrField<v1::Alert>& ale
   return table.ToString();
 }
 
+std::string DeadLettersTable(const google::protobuf::RepeatedPtrField<v1::DeadLetter>& letters) {
+  if (letters.empty()) return "no dead letters\n";
+  Table table({"SINK", "NUMBER", "QUEUED", "TRIES", "SEVERITY", "TITLE", "ERROR", "ID"});
+  for (const v1::DeadLetter& letter : letters) {
+    const v1::Alert& a = letter.alert();
+    table.Add({OrDash(letter.sink()), std::to_string(a.sequence()),
+               TimeText(letter.queued_at(), "%Y-%m-%d %H:%M:%S"), std::to_string(letter.attempts()),
+               EnumName(a.severity()), OrDash(a.title()), OrDash(letter.last_error()),
+               OrDash(a.id())});
+  }
+  return table.ToString();
+}
+
 std::string AlertBlock(const v1::Alert& alert, const Style& style) {
   std::string out = fmt::format("{} {} alert {}: {}\n",
                                 style.Paint(Tone::kDim, TimeText(alert.time(), "%H:%M:%E3S")),

@@ -87,6 +87,7 @@ void AlertsCommand::AddFlags(FlagSet& flags) {
   flags.AddDuration("for", "with --follow: end after so long", &for_);
   flags.AddText("comment", "TEXT", "with ack: why", &comment_);
   flags.AddText("by", "NAME", "with ack: who; a certificate's name goes before", &by_);
+  flags.AddText("sink", "NAME", "with dead and replay: of this sink", &sink_);
   flags.AddBool("json", "a line of JSON an alert", &json_);
 }
 
@@ -98,22 +99,54 @@ absl::Status AlertsCommand::SetArguments(std::span<const std::string> arguments)
     const absl::Time since = clock_.Now() - since_;
     filter_.mutable_since()->set_seconds(absl::ToUnixSeconds(since));
   }
-  if (arguments.empty()) {
-    if (comment_.empty() && by_.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(SetVerb(arguments));
+  if (verb_ != Verb::kAcknowledge && !(comment_.empty() && by_.empty())) {
     return absl::InvalidArgumentError("--comment and --by go with: alerts ack ID");
   }
-  if (arguments[0] != "ack" || arguments.size() != 2) {
-    return absl::InvalidArgumentError(
-        fmt::format("'{}' is not understood: want nothing, or ack and one id",
-                    base::EscapeForTerminal(arguments[0])));
+  const bool is_of_dead = verb_ == Verb::kDead || verb_ == Verb::kReplay;
+  if (!is_of_dead && !sink_.empty()) {
+    return absl::InvalidArgumentError("--sink goes with: alerts dead, and alerts replay");
   }
-  if (follow_) return absl::InvalidArgumentError("ack and --follow do not go together");
-  acknowledge_ = arguments[1];
+  if (verb_ == Verb::kReplay && id_.empty() && sink_.empty()) {
+    return absl::InvalidArgumentError("replay wants an id, --sink=NAME, or both");
+  }
+  if (verb_ != Verb::kList && (follow_ || filter_.ByteSizeLong() > 0)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} takes neither --follow nor a filter of alerts", arguments[0]));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AlertsCommand::SetVerb(std::span<const std::string> arguments) {
+  if (arguments.empty()) return absl::OkStatus();
+  const std::string& verb = arguments[0];
+  if (verb == "ack" && arguments.size() == 2) {
+    verb_ = Verb::kAcknowledge;
+  } else if (verb == "dead" && arguments.size() <= 2) {
+    verb_ = Verb::kDead;
+  } else if (verb == "replay" && arguments.size() <= 2) {
+    verb_ = Verb::kReplay;
+  } else {
+    return absl::InvalidArgumentError(fmt::format(
+        "'{}' is not understood: want nothing, ack and one id, or dead or replay and at "
+        "most one",
+        base::EscapeForTerminal(verb)));
+  }
+  if (arguments.size() == 2) id_ = arguments[1];
   return absl::OkStatus();
 }
 
 absl::StatusOr<int> AlertsCommand::Run(Session& session) {
-  if (!acknowledge_.empty()) return Acknowledge(session);
+  switch (verb_) {
+    case Verb::kAcknowledge:
+      return Acknowledge(session);
+    case Verb::kDead:
+      return ListDead(session);
+    case Verb::kReplay:
+      return Replay(session);
+    case Verb::kList:
+      break;
+  }
   return follow_ ? Follow(session) : List(session);
 }
 
@@ -199,7 +232,7 @@ absl::StatusOr<int> AlertsCommand::Acknowledge(Session& session) {
   SetTimeout(context, kUnaryTimeout);
   const Interrupt::Scope scope(session.interrupt, [&context] { context.TryCancel(); });
   v1::AcknowledgeAlertRequest request;
-  request.set_id(acknowledge_);
+  request.set_id(id_);
   request.set_comment(comment_);
   request.set_acknowledged_by(by_);
   v1::AcknowledgeAlertResponse response;
@@ -207,6 +240,57 @@ absl::StatusOr<int> AlertsCommand::Acknowledge(Session& session) {
   if (!status.ok()) return NotServed(session, status);
   RETURN_IF_ERROR(session.out.Write(json_ ? MessageJson(response.alert(), false) + "\n"
                                           : AlertBlock(response.alert(), session.style)));
+  return 0;
+}
+
+absl::StatusOr<int> AlertsCommand::ListDead(Session& session) {
+  const auto stub = v1::AlertService::NewStub(session.connection.channel());
+  v1::ListDeadLettersRequest request;
+  request.set_sink(sink_);
+  request.set_alert_id(id_);
+  v1::ListDeadLettersResponse all;
+  const uint64_t limit = std::min(limit_, kMaxAlerts);
+  bool has_more = true;
+  while (has_more && static_cast<uint64_t>(all.dead_letters_size()) < limit) {
+    grpc::ClientContext context;
+    SetTimeout(context, kUnaryTimeout);
+    const Interrupt::Scope scope(session.interrupt, [&context] { context.TryCancel(); });
+    request.set_page_size(static_cast<int>(
+        std::min<uint64_t>(kPageSize, limit - static_cast<uint64_t>(all.dead_letters_size()))));
+    v1::ListDeadLettersResponse page;
+    const grpc::Status status = stub->ListDeadLetters(&context, request, &page);
+    if (!status.ok()) return NotServed(session, status);
+    all.mutable_dead_letters()->MergeFrom(page.dead_letters());
+    request.set_page_token(page.next_page_token());
+    has_more = !page.next_page_token().empty() && !page.dead_letters().empty();
+  }
+  if (!json_) {
+    RETURN_IF_ERROR(session.out.Write(DeadLettersTable(all.dead_letters())));
+  }
+  for (const v1::DeadLetter& letter : all.dead_letters()) {
+    if (json_) RETURN_IF_ERROR(session.out.Write(MessageJson(letter, false) + "\n"));
+  }
+  if (has_more) {
+    RETURN_IF_ERROR(session.err.Write("eyectl: there are more; --limit shows them\n"));
+  }
+  return 0;
+}
+
+absl::StatusOr<int> AlertsCommand::Replay(Session& session) {
+  const auto stub = v1::AlertService::NewStub(session.connection.channel());
+  grpc::ClientContext context;
+  SetTimeout(context, kUnaryTimeout);
+  const Interrupt::Scope scope(session.interrupt, [&context] { context.TryCancel(); });
+  v1::ReplayDeadLettersRequest request;
+  request.set_sink(sink_);
+  request.set_alert_id(id_);
+  v1::ReplayDeadLettersResponse response;
+  const grpc::Status status = stub->ReplayDeadLetters(&context, request, &response);
+  if (!status.ok()) return NotServed(session, status);
+  RETURN_IF_ERROR(
+      session.out.Write(json_ ? MessageJson(response, false) + "\n"
+                              : fmt::format("{} dead letter{} pending again\n", response.replayed(),
+                                            response.replayed() == 1 ? " is" : "s are")));
   return 0;
 }
 

@@ -92,6 +92,24 @@ class FakeAlerts final : public v1::AlertService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ListDeadLetters(grpc::ServerContext*, const v1::ListDeadLettersRequest* request,
+                               v1::ListDeadLettersResponse* response) override {
+    Note(*request);
+    v1::DeadLetter& letter = *response->add_dead_letters();
+    letter = Parse<v1::DeadLetter>(R"(sink: "pager" attempts: 3 last_error: "HTTP 400: \x1b")");
+    const bool is_first = request->page_token().empty();
+    *letter.mutable_alert() = Shell(is_first ? 1 : 2);
+    if (is_first) response->set_next_page_token("pager/1");
+    return grpc::Status::OK;
+  }
+  grpc::Status ReplayDeadLetters(grpc::ServerContext*, const v1::ReplayDeadLettersRequest* request,
+                                 v1::ReplayDeadLettersResponse* response) override {
+    Note(*request);
+    if (request->sink() == "fax") return {grpc::StatusCode::NOT_FOUND, "sink: there is no fax"};
+    response->set_replayed(request->alert_id().empty() ? 2 : 1);
+    return grpc::Status::OK;
+  }
+
  private:
   void Note(const google::protobuf::Message& request) {
     const base::MutexLock lock(mu_);
@@ -161,6 +179,34 @@ TEST_F(AlertsTest, Acknowledges) {
   EXPECT_NE(Ask({"ack", "other"}).code, 0);
 }
 
+TEST_F(AlertsTest, ListsDeadLettersAndSaysWhenThereAreMore) {
+  const Ended all = Ask({"dead"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, AllOf(HasSubstr("SINK"), HasSubstr("pager"), HasSubstr("HTTP 400: \\x1b"),
+                             HasSubstr(Shell(1).id()), Not(HasSubstr("\x1b"))));
+  EXPECT_EQ(std::ranges::count(all.out, '\n'), 3);
+  EXPECT_THAT(all.err, IsEmpty());
+  const Ended one = Ask({"dead", Shell(1).id(), "--sink=pager", "--limit=1", "--json"});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(nlohmann::json::parse(one.out)["last_error"], "HTTP 400: \x1b");
+  EXPECT_THAT(one.err, HasSubstr("there are more"));
+  EXPECT_EQ(server_.asked(),
+            Parse<v1::ListDeadLettersRequest>("sink: 'pager' alert_id: "
+                                              "'f0000000-0000-4000-8000-000000000001' page_size: 1")
+                .ShortDebugString());
+}
+
+TEST_F(AlertsTest, ReplaysDeadLetters) {
+  const Ended ended = Ask({"replay", "--sink=pager"});
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out, "2 dead letters are pending again\n");
+  EXPECT_EQ(server_.asked(), "sink: \"pager\"");
+  EXPECT_EQ(Ask({"replay", Shell(1).id()}).out, "1 dead letter is pending again\n");
+  const Ended unknown = Ask({"replay", "--sink=fax"});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no fax"));
+}
+
 TEST_F(AlertsTest, WrongUsageIsTwo) {
   for (const std::vector<std::string>& args : {std::vector<std::string>{"nack", "x"},
                                                {"ack"},
@@ -169,7 +215,14 @@ TEST_F(AlertsTest, WrongUsageIsTwo) {
                                                {"--for=3s"},
                                                {"--severity=bad"},
                                                {"--comment=x"},
-                                               {"ack", "a", "--follow"}}) {
+                                               {"ack", "a", "--follow"},
+                                               {"--sink=pager"},
+                                               {"replay"},
+                                               {"replay", "a", "b"},
+                                               {"dead", "a", "b"},
+                                               {"dead", "--follow"},
+                                               {"dead", "--open"},
+                                               {"dead", "--by=me"}}) {
     const Ended ended = Ask(args);
     EXPECT_EQ(ended.code, 2) << args[0];
     EXPECT_THAT(ended.err, Not(IsEmpty()));

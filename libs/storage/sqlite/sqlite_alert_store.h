@@ -33,7 +33,11 @@ class SqliteAlertStore final : public AlertStore {
   absl::Status MarkFailed(std::string_view sink, uint64_t sequence, absl::Time next_attempt,
                           std::string_view error) override;
   absl::Status MarkDead(std::string_view sink, uint64_t sequence, std::string_view error) override;
-  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, absl::Time now) override;
+  absl::StatusOr<std::vector<Delivery>> DeadLetters(const DeadLetterFilter& filter,
+                                                    const DeadLetterPosition& after,
+                                                    size_t max_letters) const override;
+  absl::StatusOr<uint64_t> ReplayDead(std::string_view sink, std::string_view alert_id,
+                                      absl::Time now) override;
   absl::StatusOr<uint64_t> DropOtherSinks(std::span<const std::string> sinks) override;
   absl::StatusOr<OutboxStatistics> Outbox(std::string_view sink) const override;
   absl::StatusOr<uint64_t> PruneAlerts(absl::Time before, uint64_t max_kept,

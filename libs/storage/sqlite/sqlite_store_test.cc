@@ -122,7 +122,7 @@ TEST_F(SqliteStoreTest, KeepsADeliveryUntilTheSinkHasItOrItIsDead) {
   ASSERT_TRUE(store().alerts().MarkDelivered("hook", 2).ok());
   EXPECT_THAT(PendingOf("hook"), IsEmpty());
   EXPECT_EQ(store().alerts().Outbox("hook")->dead, 1u);
-  EXPECT_EQ(*store().alerts().ReplayDead("hook", absl::Now()), 1u);
+  EXPECT_EQ(*store().alerts().ReplayDead("hook", "", absl::Now()), 1u);
   EXPECT_THAT(PendingOf("hook"), ElementsAre(1));
   EXPECT_EQ(store().alerts().MarkDelivered("hook", 2).code(), absl::StatusCode::kNotFound);
   // What a sink waits for is not pruned.
@@ -130,6 +130,37 @@ TEST_F(SqliteStoreTest, KeepsADeliveryUntilTheSinkHasItOrItIsDead) {
   const std::vector<std::string> kept{"file"};
   EXPECT_EQ(*store().alerts().DropOtherSinks(kept), 1u);
   EXPECT_THAT(PendingOf("file"), ElementsAre(1));
+}
+
+TEST_F(SqliteStoreTest, ListsAndReplaysDeadLetters) {
+  for (const char* id : {"x", "y", "z"}) Raise(id, v1::SEVERITY_LOW, {"a", "b"});
+  AlertStore& alerts = store().alerts();
+  ASSERT_TRUE(alerts.MarkFailed("b", 1, absl::Now(), "down").ok());
+  for (const uint64_t sequence : {1, 3}) ASSERT_TRUE(alerts.MarkDead("b", sequence, "no").ok());
+  for (const uint64_t sequence : {3, 2}) ASSERT_TRUE(alerts.MarkDead("a", sequence, "no").ok());
+  fixture_.Reopen();
+  const auto list = [&](const DeadLetterFilter& filter, const DeadLetterPosition& after = {},
+                        size_t max = 10) {
+    std::vector<std::string> letters;
+    const auto deliveries = *store().alerts().DeadLetters(filter, after, max);
+    for (const Delivery& d : deliveries) letters.push_back(d.sink + d.alert.id());
+    return letters;
+  };
+  EXPECT_THAT(list({}), ElementsAre("ay", "az", "bx", "bz"));
+  EXPECT_THAT(list({}, {}, 3), ElementsAre("ay", "az", "bx"));
+  EXPECT_THAT(list({}, {.sink = "a", .sequence = 3}), ElementsAre("bx", "bz"));
+  EXPECT_THAT(list({.sink = "b"}), ElementsAre("bx", "bz"));
+  EXPECT_THAT(list({.alert_id = "z"}), ElementsAre("az", "bz"));
+  const Delivery letter = store().alerts().DeadLetters({.sink = "b"}, {}, 1)->front();
+  EXPECT_EQ(letter.attempts, 2u);
+  EXPECT_EQ(letter.last_error, "no");
+  EXPECT_EQ(*store().alerts().ReplayDead("b", "z", absl::Now()), 1u);
+  EXPECT_EQ(*store().alerts().ReplayDead("b", "y", absl::Now()), 0u) << "it is pending, not dead";
+  EXPECT_EQ(*store().alerts().ReplayDead("b", "unknown", absl::Now()), 0u);
+  EXPECT_THAT(list({}), ElementsAre("ay", "az", "bx"));
+  EXPECT_EQ(*store().alerts().ReplayDead("a", {}, absl::Now()), 2u);
+  EXPECT_THAT(list({}), ElementsAre("bx"));
+  EXPECT_THAT(PendingOf("a"), ElementsAre(1, 2, 3));
 }
 
 TEST_F(SqliteStoreTest, KeepsTriggersAndMutes) {
