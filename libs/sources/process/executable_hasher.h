@@ -1,8 +1,7 @@
 // ExecutableHasher: SHA-256 of the images that run, on a thread of its own.
 //
-// Hashes the descriptor of /proc/PID/exe, so what runs, whatever stands at its path. The file must
-// be the same before and after. Digests are kept by what identifies a file's content (device,
-// inode, size, mtime, ctime), so each image is read once.
+// Hashes the descriptor of /proc/PID/exe, so what runs, whatever stands at its path, as FileHasher
+// does: a file that changes meanwhile has no hash, and each image is read once.
 //
 // Threads:    any; owns one of low priority, "process-hash", which the first request starts.
 // Ownership:  borrows the procfs and the clock, which outlive it.
@@ -22,16 +21,15 @@
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
 #include "libs/base/thread.h"
+#include "libs/linux/file/digest_cache.h"
+#include "libs/linux/file/file_hasher.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/linux/procfs/proc_links.h"
-#include "libs/sources/process/hash_cache.h"
 
 namespace daemoneye::process {
 
-struct HashLimits {
-  uint64_t max_file_bytes = 512 << 20;
-  absl::Duration max_time = absl::Seconds(10);
-};
+using file::Digest;
+using file::HashLimits;
 
 // The image of a process, as asked for and as hashed.
 struct HashResult {
@@ -50,7 +48,7 @@ class ExecutableHasher {
   ~ExecutableHasher();
 
   // The digest of `image` where it is known.
-  Digest Find(const procfs::FileIdentity& image) { return cache_.Find(image); }
+  Digest Find(const procfs::FileIdentity& image) { return files_.Find(image); }
 
   // Asks for the image of `pid`, which began at `start_ticks`. False when the queue is full.
   bool Request(uint32_t pid, uint64_t start_ticks);
@@ -63,7 +61,7 @@ class ExecutableHasher {
   void SetOnResults(std::function<void()> on_results);
 
   // Hashes now, on the caller's thread.
-  HashResult HashNow(uint32_t pid, uint64_t start_ticks, std::stop_token stop);
+  HashResult HashNow(uint32_t pid, uint64_t start_ticks, const std::stop_token& stop);
 
   // Drops what is queued and joins the thread.
   void Stop();
@@ -80,7 +78,7 @@ class ExecutableHasher {
   const procfs::ProcFs& fs_;
   const HashLimits limits_;
   base::Clock& clock_;
-  HashCache cache_;
+  file::FileHasher files_;
   base::BoundedQueue<Wanted> queue_;
 
   base::Mutex mu_;

@@ -120,18 +120,5 @@ TEST_F(ExecutableHasherTest, DeliversWhatWasRequestedAndStops) {
   EXPECT_FALSE(hasher.Request(42, 7));
 }
 
-TEST(HashCacheTest, ForgetsTheLeastRecentlyUsed) {
-  HashCache cache(2);
-  const auto file = [](uint64_t inode) { return procfs::FileIdentity{.inode = inode}; };
-  const auto digest = std::make_shared<const std::string>("x");
-  cache.Add(file(1), digest);
-  cache.Add(file(2), digest);
-  EXPECT_NE(cache.Find(file(1)), nullptr);
-  cache.Add(file(3), digest);
-  EXPECT_EQ(cache.Find(file(2)), nullptr);
-  EXPECT_NE(cache.Find(file(1)), nullptr);
-  EXPECT_EQ(cache.size(), 2u);
-}
-
 }  // namespace
 }  // namespace daemoneye::process

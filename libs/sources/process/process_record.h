@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "daemoneye/v1/process.pb.h"
+#include "libs/linux/file/digest_cache.h"
 #include "libs/linux/procfs/proc_links.h"
 #include "libs/linux/procfs/proc_status.h"
-#include "libs/sources/process/hash_cache.h"
 #include "libs/sources/process/packed_texts.h"
 
 namespace daemoneye::process {
@@ -64,7 +64,7 @@ struct ProcessRecord {
   procfs::CapabilitySets capabilities;
   uint64_t command_line_total_bytes = 0;
   PackedTexts texts;
-  Digest digest;
+  file::Digest digest;
   uint8_t hash_state = v1::HASH_STATE_UNSPECIFIED;
 
   uint16_t rules_reported = 0;  // bit n: Rule n

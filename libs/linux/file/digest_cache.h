@@ -1,4 +1,4 @@
-// HashCache: digests by what identifies the content of a file, the least recently used ones
+// DigestCache: digests by what identifies the content of a file, the least recently used ones
 // forgotten.
 //
 // Threads: any.
@@ -16,18 +16,20 @@
 #include "libs/base/mutex.h"
 #include "libs/linux/procfs/proc_links.h"
 
-namespace daemoneye::process {
+namespace daemoneye::file {
 
-// Lower-case hexadecimal SHA-256, shared by all processes that run the image; null: not known.
+// Lower-case hexadecimal SHA-256, shared by all that have the file; null: not known.
 using Digest = std::shared_ptr<const std::string>;
 
-class HashCache {
+class DigestCache {
  public:
-  explicit HashCache(size_t capacity) : capacity_(capacity) {}
+  explicit DigestCache(size_t capacity) : capacity_(capacity) {}
 
   Digest Find(const procfs::FileIdentity& file);
   void Add(const procfs::FileIdentity& file, Digest digest);
   size_t size() const;
+  // How many were forgotten because the bound was hit.
+  uint64_t evicted() const;
 
  private:
   // Device, inode, size, mtime, ctime.
@@ -40,8 +42,9 @@ class HashCache {
 
   const size_t capacity_;
   mutable base::Mutex mu_;
+  uint64_t evicted_ GUARDED_BY(mu_) = 0;
   Entries entries_ GUARDED_BY(mu_);  // the most recently used first
   absl::flat_hash_map<Key, Entries::iterator> index_ GUARDED_BY(mu_);
 };
 
-}  // namespace daemoneye::process
+}  // namespace daemoneye::file

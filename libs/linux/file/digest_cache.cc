@@ -1,8 +1,8 @@
-#include "libs/sources/process/hash_cache.h"
+#include "libs/linux/file/digest_cache.h"
 
-namespace daemoneye::process {
+namespace daemoneye::file {
 
-Digest HashCache::Find(const procfs::FileIdentity& file) {
+Digest DigestCache::Find(const procfs::FileIdentity& file) {
   base::MutexLock lock(mu_);
   const auto found = index_.find(KeyOf(file));
   if (found == index_.end()) return nullptr;
@@ -10,7 +10,7 @@ Digest HashCache::Find(const procfs::FileIdentity& file) {
   return found->second->second;
 }
 
-void HashCache::Add(const procfs::FileIdentity& file, Digest digest) {
+void DigestCache::Add(const procfs::FileIdentity& file, Digest digest) {
   base::MutexLock lock(mu_);
   const Key key = KeyOf(file);
   if (const auto found = index_.find(key); found != index_.end()) {
@@ -22,11 +22,17 @@ void HashCache::Add(const procfs::FileIdentity& file, Digest digest) {
   if (entries_.size() <= capacity_) return;
   index_.erase(entries_.back().first);
   entries_.pop_back();
+  ++evicted_;
 }
 
-size_t HashCache::size() const {
+size_t DigestCache::size() const {
   base::MutexLock lock(mu_);
   return entries_.size();
 }
 
-}  // namespace daemoneye::process
+uint64_t DigestCache::evicted() const {
+  base::MutexLock lock(mu_);
+  return evicted_;
+}
+
+}  // namespace daemoneye::file
