@@ -205,13 +205,21 @@ absl::Status AnalyzerPool::Check(std::string_view analyzer, v1::AnalysisType typ
     return CheckCapabilities(found.front()->analyzer().capabilities(), type, custom_type, priority);
   }
   std::set<std::string> names;
+  bool is_all = true;
   for (const std::shared_ptr<Slots>& known : slots_) {
     const std::string name = known->analyzer().capabilities().name();
-    if (!name.empty()) names.insert(name);
+    if (name.empty()) {
+      is_all = false;
+    } else {
+      names.insert(name);
+    }
   }
-  return absl::UnavailableError(fmt::format(
-      "no analyzer is named \"{}\"; there {} {}", analyzer, names.size() == 1 ? "is" : "are",
-      names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  const std::string message = fmt::format(
+      "no analyzer is named \"{}\"; there {} {}{}", analyzer, names.size() == 1 ? "is" : "are",
+      names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")),
+      is_all ? "" : ", and some were not reached yet");
+  // One that is to come may have the name.
+  return is_all ? absl::FailedPreconditionError(message) : absl::UnavailableError(message);
 }
 
 Begun AnalyzerPool::Begin(std::string_view analyzer, const v1::AnalyzeRequest& request,

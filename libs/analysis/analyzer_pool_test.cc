@@ -70,7 +70,8 @@ TEST_F(AnalyzerPoolTest, AsksOnlyForWhatAnAnalyzerCanDo) {
   };
   for (const Case& c : {
            Case{check("other", v1::ANALYSIS_TYPE_BINARY_HASH, "", v1::TRIGGER_PRIORITY_HIGH),
-                absl::StatusCode::kUnavailable, "no analyzer is named \"other\"; there is hasher"},
+                absl::StatusCode::kFailedPrecondition,
+                "no analyzer is named \"other\"; there is hasher"},
            Case{check("hasher", v1::ANALYSIS_TYPE_YARA_SCAN, "", v1::TRIGGER_PRIORITY_HIGH),
                 absl::StatusCode::kFailedPrecondition,
                 "hasher cannot do YARA_SCAN: it does BINARY_HASH, CUSTOM"},
@@ -82,6 +83,15 @@ TEST_F(AnalyzerPoolTest, AsksOnlyForWhatAnAnalyzerCanDo) {
     EXPECT_EQ(c.status.code(), c.code) << c.status;
     EXPECT_THAT(std::string(c.status.message()), HasSubstr(c.says));
   }
+}
+
+TEST_F(AnalyzerPoolTest, AnUnknownNameMayBeThatOfAnAnalyzerThatWasNotReachedYet) {
+  Add("hasher", 1);
+  Add("", 1);
+  const absl::Status status =
+      pool().Check("yara", v1::ANALYSIS_TYPE_YARA_SCAN, "", v1::TRIGGER_PRIORITY_UNSPECIFIED);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("some were not reached yet"));
 }
 
 TEST_F(AnalyzerPoolTest, KeepsToTheConcurrencyAndTellsOfRoom) {
@@ -141,7 +151,7 @@ TEST_F(AnalyzerPoolTest, AnswersForAnAnalyzerThatCannotBeAsked) {
   ASSERT_EQ(answers_.size(), 3u);
   EXPECT_EQ(answers_[0].code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(answers_[0].message()), HasSubstr("connection refused"));
-  EXPECT_EQ(answers_[1].code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(answers_[1].code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(answers_[2].code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(hasher.requests(), 0u);
 }

@@ -44,6 +44,7 @@ class TriggerEngine::Impl {
   std::vector<Refusal> Apply(Definitions definitions);
   void Process(std::span<const v1::CollectionEvent* const> events);
   void Tick();
+  void GiveUpQueued();
   v1::ValidateTriggerResponse Validate(const v1::Trigger& trigger) const;
   absl::StatusOr<v1::BackTestTriggerResponse> BackTest(const v1::Trigger& trigger,
                                                        const EventReader& next,
@@ -364,6 +365,16 @@ void TriggerEngine::Impl::HandOver() {
   admission_.queue().PutBack(std::move(left));
 }
 
+void TriggerEngine::Impl::GiveUpQueued() {
+  std::vector<RequestQueue::Item> items;
+  {
+    const TurnLock lock(turn_mu_, mu_);
+    items = admission_.queue().TakeAll();
+    timed_out_ += items.size();
+  }
+  for (const RequestQueue::Item& item : items) sink_.OnTimeout(item.match);
+}
+
 v1::ValidateTriggerResponse TriggerEngine::Impl::Validate(const v1::Trigger& trigger) const {
   Lists lists;
   {
@@ -450,6 +461,7 @@ void TriggerEngine::Process(std::span<const v1::CollectionEvent* const> events) 
 }
 bool TriggerEngine::needs_events() const { return impl_->needs_events(); }
 void TriggerEngine::Tick() { impl_->Tick(); }
+void TriggerEngine::GiveUpQueued() { impl_->GiveUpQueued(); }
 size_t TriggerEngine::ForgetUntold(const std::string& host, const std::string& monitor,
                                    const std::set<std::string>& streams) {
   return impl_->ForgetUntold(host, monitor, streams);

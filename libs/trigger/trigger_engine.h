@@ -148,6 +148,9 @@ class TriggerEngine {
   // Evaluates windows that are due, offers what is queued again, sweeps what waited too long.
   void Tick();
 
+  // Tells the sink of all that is queued as of what no target took in time: before the end.
+  void GiveUpQueued();
+
   // Has `processes` forget those of a monitor that none of `streams` tells of: the monitor began
   // again, its state was processed, and what is not in it ended meanwhile. How many.
   size_t ForgetUntold(const std::string& host, const std::string& monitor,

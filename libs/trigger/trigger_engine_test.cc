@@ -113,6 +113,17 @@ TEST_F(TriggerEngineTest, TheBusyTargetsMatchWaitsAndTimesOut) {
   EXPECT_EQ(engine_.Queue().depth, 0u);
 }
 
+TEST_F(TriggerEngineTest, WhatWaitsAtTheEndIsTold) {
+  Apply({SqlTrigger("t", "name = 'nc'")});
+  sink_.is_busy = true;
+  Process({trigger::Process("nc")});
+  engine_.GiveUpQueued();
+  EXPECT_THAT(sink_.timed_out, SizeIs(1));
+  EXPECT_EQ(engine_.Queue().depth, 0u);
+  engine_.GiveUpQueued();
+  EXPECT_THAT(sink_.timed_out, SizeIs(1));
+}
+
 TEST_F(TriggerEngineTest, ARateLimitedMatchIsToldOnceAndNotMuted) {
   v1::Trigger trigger = SqlTrigger("t", "name = 'nc'");
   trigger.set_rate_per_minute(2);

@@ -33,6 +33,10 @@ struct GatewayTriggerPorts {
   storage::Store* store = nullptr;
   std::function<void(alerting::AlertDraft)> raise;
   std::function<v1::Completeness()> completeness;
+  // MatchDispatchPorts::start.
+  std::function<absl::Status(const trigger::TriggerMatch&)> start;
+  // Whether a trigger's analyzer or workflow is there, and can do it.
+  std::function<absl::Status(const v1::Trigger&)> check_target;
   std::function<void()> on_problem;
 };
 
@@ -44,8 +48,11 @@ class GatewayTriggers {
 
   // Begins to evaluate what the bus publishes from now on.
   absl::Status Start() { return runner_.Start(); }
-  // No match follows.
-  void Stop() { runner_.Stop(); }
+  // No match follows; what waited for room is told.
+  void Stop() {
+    runner_.Stop();
+    engine_.GiveUpQueued();
+  }
 
   // The triggers of a new configuration; on an error nothing of it is in force.
   absl::Status Reload(const config::Config& config);

@@ -76,9 +76,26 @@ MatchDispatch::MatchDispatch(MatchDispatchPorts ports)
     : ports_(std::move(ports)), timeout_log_(kTimeoutLogInterval, ports_.clock) {}
 
 bool MatchDispatch::OnMatch(const trigger::TriggerMatch& match) {
+  const bool names_more =
+      !match.trigger->target_collector().empty() || !match.trigger->workflow().empty();
+  if (!names_more) {
+    PublishRequest(match);
+    ports_.raise(DraftOf(match, ports_.completeness()));
+    return true;
+  }
+  const absl::Status started =
+      ports_.start ? ports_.start(match) : absl::UnavailableError("nothing can be started here");
+  if (absl::IsResourceExhausted(started)) return false;
   PublishRequest(match);
-  ports_.raise(DraftOf(match, ports_.completeness()));
+  if (!started.ok()) RaiseWithout(match, std::string(started.message()));
   return true;
+}
+
+void MatchDispatch::RaiseWithout(const trigger::TriggerMatch& match, std::string why) {
+  v1::Completeness completeness = ports_.completeness();
+  completeness.set_complete(false);
+  completeness.add_reasons(std::move(why));
+  ports_.raise(DraftOf(match, std::move(completeness)));
 }
 
 void MatchDispatch::PublishRequest(const trigger::TriggerMatch& match) {
@@ -91,6 +108,11 @@ void MatchDispatch::PublishRequest(const trigger::TriggerMatch& match) {
 void MatchDispatch::OnTimeout(const trigger::TriggerMatch& match) {
   timeout_log_.Log(logging::Level::kWarning, "no target took a trigger's request in time",
                    {{"trigger", match.trigger->id()}});
+  PublishRequest(match);
+  RaiseWithout(match,
+               fmt::format("{} was not asked: too much waited for it",
+                           match.trigger->workflow().empty() ? match.trigger->target_collector()
+                                                             : match.trigger->workflow()));
 }
 
 void MatchDispatch::OnRateLimited(const trigger::RateLimitNotice& notice) {

@@ -1,8 +1,9 @@
-// MatchDispatch: where the engine's accepted matches go: a trigger_request on the bus, and an
-// alert.
+// MatchDispatch: where the engine's accepted matches go: a trigger_request on the bus, and an alert
+// or, of a trigger that names an analyzer or a workflow, an execution, which ends in an alert where
+// there is need.
 //
-// A trigger with neither target nor workflow raises its alert at once. Targets come with analyzers:
-// none can be registered yet, so none is asked.
+// A match that no execution can be started for is told by its trigger's alert, which says so: what
+// was accepted is never lost.
 //
 // Threads:    the engine's.
 // Ownership:  borrows the bus and the clock, which outlive it; `raise` and `completeness` are quick
@@ -14,6 +15,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "libs/alerting/alert_draft.h"
 #include "libs/base/clock.h"
 #include "libs/event_bus/event_bus.h"
@@ -28,6 +30,9 @@ struct MatchDispatchPorts {
   std::function<void(alerting::AlertDraft)> raise;
   // Whether what was seen so far is whole.
   std::function<v1::Completeness()> completeness;
+  // Starts what the trigger of a match names. ResourceExhausted: there is no room now; any other
+  // error: it cannot be started. Empty: nothing can.
+  std::function<absl::Status(const trigger::TriggerMatch&)> start = {};
   // A trigger was suspended: health is looked at again.
   std::function<void()> on_problem;
 };
@@ -46,6 +51,8 @@ class MatchDispatch final : public trigger::MatchSink {
 
  private:
   void PublishRequest(const trigger::TriggerMatch& match);
+  // The trigger's own alert, for want of what it names.
+  void RaiseWithout(const trigger::TriggerMatch& match, std::string why);
 
   const MatchDispatchPorts ports_;
   logging::RateLimited timeout_log_;

@@ -65,6 +65,49 @@ TEST(MatchDispatchTest, AnAlertCarriesWhatTheMatchShows) {
   EXPECT_EQ(draft.suppressed, 4u);
 }
 
+TEST(MatchDispatchTest, AMatchOfATriggerThatNamesAWorkflowStartsItOrIsToldAllTheSame) {
+  base::FakeClock clock;
+  event_bus::LocalEventBus bus({}, clock);
+  std::vector<v1::Alert> alerts;
+  absl::Status answer;
+  int started = 0;
+  MatchDispatch dispatch({.bus = bus,
+                          .clock = clock,
+                          .raise = [&](auto draft) { alerts.push_back(draft.alert); },
+                          .completeness =
+                              [] {
+                                v1::Completeness completeness;
+                                completeness.set_complete(true);
+                                return completeness;
+                              },
+                          .start =
+                              [&](const auto&) {
+                                ++started;
+                                return answer;
+                              },
+                          .on_problem = [] {}});
+  const trigger::TriggerMatch match = Match("id: 't' workflow: 'investigate'");
+  EXPECT_TRUE(dispatch.OnMatch(match));
+  EXPECT_EQ(dispatch.requests(), 1u);
+  EXPECT_TRUE(alerts.empty());
+  answer = absl::ResourceExhaustedError("1,000 wait");
+  EXPECT_FALSE(dispatch.OnMatch(match));
+  EXPECT_EQ(dispatch.requests(), 1u);
+  EXPECT_TRUE(alerts.empty());
+  answer = absl::NotFoundError("there is no workflow investigate");
+  EXPECT_TRUE(dispatch.OnMatch(match));
+  dispatch.OnTimeout(match);
+  EXPECT_EQ(dispatch.requests(), 3u);
+  EXPECT_EQ(started, 3);
+  ASSERT_EQ(alerts.size(), 2u);
+  EXPECT_FALSE(alerts[0].completeness().complete());
+  EXPECT_THAT(alerts[0].completeness().reasons(), ElementsAre("there is no workflow investigate"));
+  EXPECT_THAT(alerts[1].completeness().reasons(), ElementsAre(HasSubstr("was not asked")));
+  EXPECT_TRUE(dispatch.OnMatch(Match("id: 'plain'")));
+  EXPECT_EQ(started, 3);
+  EXPECT_EQ(alerts.size(), 3u);
+}
+
 TEST(MatchDispatchTest, WhatATriggerDoesNotSayHasItsDefault) {
   const alerting::AlertDraft draft = DraftOf(Match("id: 't'"), {});
   EXPECT_EQ(draft.alert.title(), "Trigger t");

@@ -65,8 +65,6 @@ TEST(TriggerConfigTest, TheFirstMistakeRefusesTheWholeAndNamesItsPlace) {
       {"triggers: [{id: 'a b', condition: {sql: x}}]", "triggers[0].id: must be"},
       {"triggers: [{id: a}]", "triggers[0].condition: "},
       {"triggers: [{id: a, condition: {sql: x}, etag: e}]", "triggers[0].etag: is set by"},
-      {"triggers: [{id: a, condition: {sql: x}, target_collector: y, analysis_type: YARA_SCAN}]",
-       "triggers[0].target_collector: no such analyzer"},
       {"overrides: {cryptominr: {enabled: false}}",
        "overrides.cryptominr: there is no such trigger (did you mean cryptominer?)"},
       {"overrides: {cryptominer: {description: x}}",

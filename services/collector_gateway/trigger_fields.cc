@@ -1,6 +1,5 @@
 #include "services/collector_gateway/trigger_fields.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -24,17 +23,6 @@ std::vector<v1::TriggerProblem> CheckTriggerFields(const v1::Trigger& trigger,
     problems.push_back(colon == std::string::npos
                            ? trigger::Problem("condition", message)
                            : trigger::Problem(message.substr(0, colon), message.substr(colon + 2)));
-  }
-  const auto exists = [&](const std::string& name) {
-    return std::ranges::find(options.targets, name) != options.targets.end();
-  };
-  if (!trigger.target_collector().empty() && !exists(trigger.target_collector())) {
-    problems.push_back(trigger::Problem(
-        "target_collector", "no such analyzer is registered; leave it empty to raise an alert"));
-  }
-  if (!trigger.workflow().empty() && !exists(trigger.workflow())) {
-    problems.push_back(trigger::Problem(
-        "workflow", "there is no such workflow; leave it empty to raise an alert"));
   }
   return problems;
 }

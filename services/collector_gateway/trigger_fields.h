@@ -16,11 +16,9 @@ inline constexpr absl::Duration kMaxMute = absl::Hours(24 * 30);
 struct FieldCheckOptions {
   // A trigger that is only looked at needs no id.
   bool id_may_be_empty = false;
-  // Analyzers and workflows that exist.
-  std::vector<std::string> targets = {};
 };
 
-// The engine's own checks that need no SQL, and that the target exists. Empty: nothing is wrong.
+// The engine's own checks that need no SQL. Empty: nothing is wrong.
 std::vector<v1::TriggerProblem> CheckTriggerFields(const v1::Trigger& trigger,
                                                    const FieldCheckOptions& options = {});
 

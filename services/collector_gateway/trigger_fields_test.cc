@@ -39,21 +39,10 @@ TEST(TriggerFieldsTest, NamesTheFieldThatIsWrong) {
       {"id: 'a b' condition { sql: 'x' }", "id: must be"},
       {"id: 'a'", "condition: "},
       {"id: 'a' condition { sql: 'x' window { seconds: 3601 } }", "condition.window: must be"},
-      {"id: 'a' condition { sql: 'x' } target_collector: 't' "
-       "analysis_type: ANALYSIS_TYPE_YARA_SCAN",
-       "target_collector: no such analyzer"},
-      {"id: 'a' condition { sql: 'x' } workflow: 'w'", "workflow: there is no such workflow"},
   };
   for (const auto& [text, problem] : cases) {
     EXPECT_THAT(ProblemOf(text), HasSubstr(problem)) << text;
   }
-}
-
-TEST(TriggerFieldsTest, AKnownTargetIsAccepted) {
-  EXPECT_EQ(ProblemOf("id: 'a' condition { sql: 'x' } target_collector: 't' "
-                      "analysis_type: ANALYSIS_TYPE_YARA_SCAN",
-                      {.targets = {"t"}}),
-            "");
 }
 
 TEST(TriggerFieldsTest, AFileMayNotSetWhatTheServerSets) {

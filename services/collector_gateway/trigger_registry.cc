@@ -105,8 +105,9 @@ std::map<std::string, v1::Trigger> TriggerRegistry::State::All() const {
 }
 
 TriggerRegistry::TriggerRegistry(trigger::TriggerEngine& engine, storage::TriggerStore* store,
-                                 base::Clock& clock)
-    : engine_(engine), store_(store), clock_(clock) {}
+                                 base::Clock& clock,
+                                 std::function<absl::Status(const v1::Trigger&)> check_target)
+    : engine_(engine), store_(store), clock_(clock), check_target_(std::move(check_target)) {}
 
 std::shared_ptr<const TriggerRegistry::State> TriggerRegistry::Current() const {
   MutexLock lock(mu_);
@@ -217,7 +218,18 @@ absl::Status TriggerRegistry::CheckNew(const v1::Trigger& trigger) const {
   if (const absl::Status mute = CheckMute(trigger, clock_.Now()); !mute.ok()) {
     return absl::InvalidArgumentError(fmt::format("trigger.{}", std::string(mute.message())));
   }
-  return absl::OkStatus();
+  return CheckTarget(trigger);
+}
+
+absl::Status TriggerRegistry::CheckTarget(const v1::Trigger& trigger) const {
+  if (!check_target_ || (trigger.target_collector().empty() && trigger.workflow().empty())) {
+    return absl::OkStatus();
+  }
+  const absl::Status status = check_target_(trigger);
+  if (status.ok()) return status;
+  return absl::FailedPreconditionError(
+      fmt::format("trigger.{}: {}", trigger.workflow().empty() ? "target_collector" : "workflow",
+                  std::string(status.message())));
 }
 
 absl::StatusOr<v1::Trigger> TriggerRegistry::Create(v1::Trigger trigger) {
@@ -335,8 +347,17 @@ v1::ValidateTriggerResponse TriggerRegistry::Validate(const v1::Trigger& trigger
   ClearServersFields(defined);
   const std::vector<v1::TriggerProblem> problems =
       CheckTriggerFields(defined, {.id_may_be_empty = true});
-  if (problems.empty()) return engine_.Validate(defined);
   v1::ValidateTriggerResponse response;
+  if (problems.empty()) {
+    response = engine_.Validate(defined);
+    const absl::Status target = CheckTarget(defined);
+    if (!target.ok()) {
+      v1::TriggerProblem& problem = *response.add_problems();
+      problem.set_field(defined.workflow().empty() ? "target_collector" : "workflow");
+      problem.set_message(std::string(target.message()));
+    }
+    return response;
+  }
   for (const v1::TriggerProblem& problem : problems) *response.add_problems() = problem;
   return response;
 }
@@ -349,6 +370,14 @@ std::vector<std::string> TriggerRegistry::Problems() const {
   }
   for (const auto& [id, reason] : state->refused) {
     problems.push_back(fmt::format("trigger {}: {}", id, reason));
+  }
+  for (const auto& [id, trigger] : state->All()) {
+    const bool is_enabled = !trigger.has_enabled() || trigger.enabled();
+    const absl::Status target = is_enabled ? CheckTarget(trigger) : absl::OkStatus();
+    if (!target.ok()) {
+      problems.push_back(fmt::format("trigger {}: its alerts come without what it asks for: {}", id,
+                                     std::string(target.message())));
+    }
   }
   for (const v1::TriggerStatistics& trigger : engine_.Statistics()) {
     if (trigger.suspended().empty()) continue;

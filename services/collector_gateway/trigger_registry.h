@@ -32,7 +32,10 @@ class TriggerRegistry {
   static constexpr size_t kMaxTriggers = 10'000;
 
   // Without a `store`, triggers of the API and mutes last as long as the process.
-  TriggerRegistry(trigger::TriggerEngine& engine, storage::TriggerStore* store, base::Clock& clock);
+  // `check_target` says whether a trigger's analyzer or workflow is there and can do it: triggers
+  // of the API are refused where it is not, others told by Problems. Empty: not looked at.
+  TriggerRegistry(trigger::TriggerEngine& engine, storage::TriggerStore* store, base::Clock& clock,
+                  std::function<absl::Status(const v1::Trigger&)> check_target = {});
 
   // What was stored, then the file's: once, before anything else. Where the disk is too full to
   // open the store, the file's alone: see LoadStored. A stored trigger, or one of the default set,
@@ -87,10 +90,13 @@ class TriggerRegistry {
   absl::StatusOr<v1::Trigger> Mute(State next, const v1::Trigger& trigger,
                                    const std::vector<std::string>& fields) REQUIRES(change_mu_);
   absl::Status CheckNew(const v1::Trigger& trigger) const;
+  // FailedPrecondition "trigger.workflow: ...".
+  absl::Status CheckTarget(const v1::Trigger& trigger) const;
 
   trigger::TriggerEngine& engine_;
   storage::TriggerStore* const store_;
   base::Clock& clock_;
+  const std::function<absl::Status(const v1::Trigger&)> check_target_;
 
   base::Mutex change_mu_;  // held through a change; before mu_
   mutable base::Mutex mu_;

@@ -76,8 +76,22 @@ class TriggerRegistryTest : public testing::Test {
   NoSink sink_;
   trigger::TriggerEngine engine_{{}, sink_, clock_};
   FakeTriggerStore store_;
-  TriggerRegistry registry_{engine_, &store_, clock_};
+  absl::Status target_;  // of what triggers name
+  TriggerRegistry registry_{engine_, &store_, clock_,
+                            [this](const v1::Trigger&) { return target_; }};
 };
+
+TEST_F(TriggerRegistryTest, ATriggerOfTheFileWhoseTargetIsAwayRunsAndIsTold) {
+  TriggerConfig file = File();
+  file.triggers["file"].set_workflow("w");
+  target_ = absl::NotFoundError("there is no workflow w");
+  ASSERT_TRUE(registry_.Load(file).ok());
+  EXPECT_EQ(engine_.Gauges().triggers, 1u);
+  EXPECT_THAT(registry_.Problems(), ElementsAre(HasSubstr("there is no workflow w")));
+  file.triggers["file"].set_enabled(false);
+  ASSERT_TRUE(registry_.Reload(file).ok());
+  EXPECT_THAT(registry_.Problems(), IsEmpty());
+}
 
 TEST_F(TriggerRegistryTest, CreatesGetsListsAndDeletes) {
   ASSERT_TRUE(registry_.Load(File()).ok());
@@ -108,10 +122,13 @@ TEST_F(TriggerRegistryTest, RefusesWithTheFieldAndPosition) {
   EXPECT_THAT(error("id: 'a b' condition { sql: 'pid = 1' }").message(), HasSubstr("trigger.id: "));
   EXPECT_THAT(error("id: 'a' condition { sql: 'pid = 1 AND nope = 2' }").message(),
               HasSubstr("trigger.condition"));
-  EXPECT_THAT(error("id: 'a' condition { sql: 'pid = 1' } target_collector: 'yara' "
-                    "analysis_type: ANALYSIS_TYPE_YARA_SCAN")
-                  .message(),
-              HasSubstr("trigger.target_collector: no such analyzer"));
+  target_ = absl::UnavailableError("no analyzer is named \"yara\"");
+  EXPECT_EQ(
+      error("id: 'a' condition { sql: 'pid = 1' } target_collector: 'yara' "
+            "analysis_type: ANALYSIS_TYPE_YARA_SCAN"),
+      absl::FailedPreconditionError("trigger.target_collector: no analyzer is named \"yara\""));
+  EXPECT_THAT(error("id: 'a' condition { sql: 'pid = 1' } workflow: 'w'").message(),
+              HasSubstr("trigger.workflow: "));
   EXPECT_THAT(registry_.ids(), ElementsAre("file"));
 }
 
