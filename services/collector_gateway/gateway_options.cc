@@ -15,6 +15,7 @@ namespace {
 constexpr double kMaxMonitors = 1000;
 constexpr double kMaxFileTriggers = 10'000;
 constexpr double kMaxLists = 1000;
+constexpr double kMaxFileWorkflows = 500;
 
 absl::Status Check(const config::Config& config) {
   const bool has_cert = !config.GetString("monitor_tls_cert").empty();
@@ -73,6 +74,17 @@ config::OptionTable GatewayOptions() {
                   .type = config::OptionType::kDocument,
                   .max = kMaxFileTriggers,
                   .doc = "By trigger id: enabled, severity, and exceptions that are added.",
+                  .reloadable = true},
+                 {.key = "default_workflows",
+                  .type = config::OptionType::kBool,
+                  .default_text = "true",
+                  .doc = "Have the workflows that come with the gateway, too: investigate.",
+                  .reloadable = true},
+                 {.key = "workflows",
+                  .type = config::OptionType::kDocument,
+                  .max = kMaxFileWorkflows,
+                  .doc = "A list of workflows: daemoneye.v1.Workflow in YAML. One with the "
+                         "id of a default workflow takes its place.",
                   .reloadable = true},
                  {.key = "sinks",
                   .type = config::OptionType::kDocument,
