@@ -14,14 +14,14 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # What is included -> the files that may, as a pattern over the path. tests/ and tools/ may include anything.
 RULES = [
     (r"<(grpcpp|grpc)/|\.grpc\.pb\.h",
-     r"libs/(rpc|monitor)/|services/[^/]+/([^/]*_(service|client)\.(h|cc)|[^/]*_test\.cc|fake_[^/]*)$"),
+     r"libs/(analysis_server|monitor|rpc)/|services/[^/]+/([^/]*_(service|client)\.(h|cc)|[^/]*_test\.cc|fake_[^/]*)$"),
     (r"<(SQLiteCpp/|sqlite3)", r"libs/(sql|storage/sqlite)/"),
     (r"<prometheus/", r"libs/metrics/"),
     (r"<spdlog/", r"libs/logging/"),
     (r"<bpf/|\.skel\.h", r"libs/linux/bpf/"),
     (r"<yaml-cpp/", r"libs/config/"),
     (r"<nats/", r"libs/event_bus/nats/"),
-    (r"<openssl/", r"libs/(linux|rpc|alerting|sources/process|analysis)/|services/binary_hasher/"),
+    (r"<openssl/", r"libs/(linux|rpc|alerting)/"),
     (r"<curl/", r"libs/alerting/"),
     # Kernel interfaces are read in one room.
     (r"<(linux/|asm/|sys/(syscall|ptrace|fanotify|inotify|capability)\.h)", r"libs/linux/"),
