@@ -1,11 +1,14 @@
-// Alerts of the real gateway on their way to webhooks: a flood of matches, a receiver that fails,
-// hangs and is away, a gateway that is killed in the middle, and one over TLS.
+// Alerts of the real gateway on their way: to webhooks in a flood of matches, with a receiver that
+// fails, hangs and is away, a gateway that is killed in the middle, over TLS, and after they were
+// refused; and to a real Alertmanager.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -14,6 +17,7 @@
 #include "libs/base/mutex.h"
 #include "services/collector_gateway/fake_monitor.h"
 #include "tests/e2e/triggers_fixture.h"
+#include "tests/support/alertmanager.h"
 #include "tests/support/certificates.h"
 #include "tests/support/http_server.h"
 
@@ -178,6 +182,127 @@ TEST_F(AlertsTest, OverTlsOnlyToWhoHasATrustedCertificateAndSigned) {
   });
   EXPECT_THAT(gateway_->Metrics(),
               HasSubstr("alert_deliveries_total{sink=\"wary\",status=\"delivered\"} 0"));
+}
+
+// Every alert that `alertmanager` knows, by process.
+std::map<std::string, nlohmann::json> KnownAlerts(
+    const testing_support::Alertmanager& alertmanager) {
+  std::map<std::string, nlohmann::json> known;
+  for (const nlohmann::json& alert : alertmanager.Get("alerts")) {
+    const std::string key = alert["labels"]["process_key"];
+    EXPECT_FALSE(known.contains(key)) << "twice: " << alert;
+    known[key] = alert;
+  }
+  return known;
+}
+
+constexpr char kNoAlertmanager[] = "no Alertmanager: apt-get install prometheus-alertmanager";
+
+TEST_F(AlertsTest, AreKnownToARealAlertmanagerByTheirLabels) {
+  if (!testing_support::Alertmanager::IsInstalled()) GTEST_SKIP() << kNoAlertmanager;
+  events_ = 3;
+  testing_support::Alertmanager alertmanager;
+  ASSERT_NO_FATAL_FAILURE(alertmanager.Start());
+  Start(
+      fmt::format("sinks: [{{name: am, type: alertmanager, url: '{}', resolve_after: 10m,"
+                  " generator_url: 'https://wiki/{{alert_id}}'}}]\n",
+                  alertmanager.url()));
+  AwaitThat([&] { return KnownAlerts(alertmanager).size() == events_; });
+  const auto known = KnownAlerts(alertmanager);
+  const std::vector<v1::Alert> stored = AlertsOfTrigger("flood");
+  ASSERT_EQ(stored.size(), events_);
+  for (const v1::Alert& alert : stored) {
+    ASSERT_TRUE(known.contains(alert.process_key())) << alert.ShortDebugString();
+    const nlohmann::json& json = known.at(alert.process_key());
+    EXPECT_EQ(json["labels"], (nlohmann::json{{"alertname", "flood"},
+                                              {"rule", "trigger"},
+                                              {"severity", "medium"},
+                                              {"host", alert.host()},
+                                              {"process_name", "fake"},
+                                              {"process_key", alert.process_key()},
+                                              {"source", "daemoneye"}}));
+    EXPECT_EQ(json["annotations"]["alert_id"], alert.id());
+    EXPECT_EQ(json["annotations"]["summary"], alert.title());
+    EXPECT_EQ(json["annotations"]["correlation_id"], alert.correlation_id());
+    EXPECT_EQ(json["generatorURL"], "https://wiki/" + alert.id());
+    EXPECT_EQ(json["status"]["state"], "active");
+    absl::Time starts, ends;
+    ASSERT_TRUE(
+        absl::ParseTime(absl::RFC3339_full, std::string(json["startsAt"]), &starts, nullptr));
+    ASSERT_TRUE(absl::ParseTime(absl::RFC3339_full, std::string(json["endsAt"]), &ends, nullptr));
+    EXPECT_EQ(absl::ToUnixSeconds(starts), alert.time().seconds());
+    EXPECT_GE(ends - starts, absl::Minutes(10));
+  }
+  // Its grouping works on them.
+  const nlohmann::json groups = alertmanager.Get("alerts/groups");
+  ASSERT_EQ(groups.size(), 1u) << groups;
+  EXPECT_EQ(groups[0]["labels"]["alertname"], "flood");
+  EXPECT_EQ(groups[0]["alerts"].size(), events_);
+}
+
+TEST_F(AlertsTest, ReachAnAlertmanagerThatWasAwayOnceAndEveryOneOfThem) {
+  if (!testing_support::Alertmanager::IsInstalled()) GTEST_SKIP() << kNoAlertmanager;
+  events_ = 20;
+  testing_support::Alertmanager alertmanager;
+  ASSERT_NO_FATAL_FAILURE(alertmanager.Start());
+  alertmanager.Stop();
+  Start(fmt::format("sinks: [{{name: am, type: alertmanager, url: '{}'}}]\n", alertmanager.url()));
+  AwaitThat([&] {
+    return AlertsOfTrigger("flood").size() == events_ &&
+           gateway_->Metrics().find("alert_deliveries_total{sink=\"am\",status=\"failed\"} 0") ==
+               std::string::npos;
+  });
+  ASSERT_NO_FATAL_FAILURE(alertmanager.Start());
+  AwaitThat([&] { return KnownAlerts(alertmanager).size() == events_; });
+  // Each was delivered once, and nothing is left.
+  EXPECT_THAT(gateway_->Metrics(), HasSubstr(fmt::format("alert_deliveries_total{{sink=\"am\","
+                                                         "status=\"delivered\"}} {}",
+                                                         events_)));
+  EXPECT_THAT(gateway_->Metrics(), HasSubstr("alert_outbox_length{sink=\"am\"} 0"));
+}
+
+TEST_F(AlertsTest, RefusedForGoodAreDeadLettersUntilTheyAreReplayed) {
+  events_ = 2;
+  std::atomic<bool> is_mended = false;
+  HttpServer receiver([&](const HttpRequest&) {
+    return is_mended ? HttpReply{} : HttpReply{.code = 400, .body = "no such field"};
+  });
+  Start(fmt::format("sinks: [{{name: hook, type: webhook, url: '{}'}}]\n", receiver.url()));
+  const auto eyectl = [&](std::vector<std::string> arguments, const std::string& socket) {
+    arguments.insert(arguments.begin(), {testing_support::kEyectl, "alerts"});
+    arguments.push_back("--address=" + directory_.Socket(socket));
+    return testing_support::RunToEnd({.argv = arguments, .environment = {}, .user = {}});
+  };
+  AwaitThat([&] {
+    return gateway_->Metrics().find("alert_deliveries_total{sink=\"hook\",status=\"dead\"} 2") !=
+           std::string::npos;
+  });
+  const std::vector<v1::Alert> stored = AlertsOfTrigger("flood");
+  ASSERT_EQ(stored.size(), 2u);
+  const testing_support::Ended dead = eyectl({"dead"}, "g");
+  EXPECT_EQ(dead.code, 0);
+  for (const v1::Alert& alert : stored) EXPECT_THAT(dead.output, HasSubstr(alert.id()));
+  EXPECT_THAT(dead.output, HasSubstr("HTTP 400: no such field"));
+
+  is_mended = true;
+  const size_t before = receiver.requests().size();
+  const testing_support::Ended refused = eyectl({"replay", "--sink=hook"}, "g");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.output, HasSubstr("PERMISSION_DENIED")) << "viewers may not";
+  EXPECT_EQ(eyectl({"replay", stored[1].id()}, "o").output, "1 dead letter is pending again\n");
+  EXPECT_EQ(eyectl({"replay", "--sink=hook"}, "o").output, "1 dead letter is pending again\n");
+  receiver.AwaitRequests(before + 2);
+  AwaitThat([&] { return eyectl({"dead"}, "g").output == "no dead letters\n"; });
+  std::set<std::string> taken;
+  const std::vector<HttpRequest> requests = receiver.requests();
+  for (size_t i = before; i < requests.size(); ++i) {
+    taken.insert(nlohmann::json::parse(requests[i].body)["id"]);
+  }
+  EXPECT_EQ(taken, (std::set<std::string>{stored[0].id(), stored[1].id()}));
+  EXPECT_TRUE(gateway_->AwaitLine({"dead letters are tried again", "sink=hook"}).has_value());
+  EXPECT_EQ(Query("SELECT count(*) FROM audit WHERE method LIKE '%ReplayDeadLetters' AND"
+                  " outcome = 'OK'"),
+            "2\n");
 }
 
 }  // namespace
