@@ -61,25 +61,53 @@ absl::Status QueryEngine::Run(const v1::QueryRequest& request, std::stop_token s
   if (options_.store == nullptr) {
     return absl::FailedPreconditionError("nothing is stored: the gateway has no --data_dir");
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Connection> reader, options_.store->OpenReader());
-  // One transaction: all tables of events are of the same moment.
-  RETURN_IF_ERROR(reader->Run([](storage::Connection& c) {
-    c.db().exec("BEGIN");
-    return absl::OkStatus();
-  }));
+  return RunOver({.clock = &clock_, .stop = std::move(stop), .emit = emit}, request);
+}
+
+absl::Status QueryEngine::RunOver(storage::QueryContext context,
+                                  const v1::QueryRequest& request) const {
+  std::unique_ptr<storage::Connection> reader;
+  if (options_.store != nullptr) {
+    ASSIGN_OR_RETURN(reader, options_.store->OpenReader());
+    // One transaction: all tables of events are of the same moment.
+    RETURN_IF_ERROR(reader->Run([](storage::Connection& c) {
+      c.db().exec("BEGIN");
+      return absl::OkStatus();
+    }));
+  }
   const std::vector<storage::RowTable> tables = MakeQueryTables(options_.tables);
-  ASSIGN_OR_RETURN(const storage::QueryOutcome outcome,
-                   storage::RunQuery(request, {.events = reader.get(),
-                                               .tables = &tables,
-                                               .clock = &clock_,
-                                               .stop = std::move(stop),
-                                               .emit = emit}));
+  context.events = reader.get();
+  context.tables = &tables;
+  ASSIGN_OR_RETURN(const storage::QueryOutcome outcome, storage::RunQuery(request, context));
   v1::QueryResponse last;
   v1::QueryEnd& end = *last.mutable_end();
   end.set_rows(outcome.rows);
   end.set_truncated(outcome.truncated);
   RETURN_IF_ERROR(FillCompleteness(outcome, *end.mutable_completeness()));
-  return emit(last) ? absl::OkStatus() : absl::CancelledError("the caller has gone");
+  return context.emit(last) ? absl::OkStatus() : absl::CancelledError("the caller has gone");
+}
+
+absl::StatusOr<QueryEngine::Answer> QueryEngine::Ask(const v1::QueryRequest& request,
+                                                     std::stop_token stop,
+                                                     const storage::NamedParameters* named,
+                                                     size_t max_value_bytes) const {
+  if (options_.store == nullptr && named == nullptr) {
+    return absl::FailedPreconditionError("nothing is stored: the gateway has no --data_dir");
+  }
+  Answer answer;
+  const auto take = [&](const v1::QueryResponse& response) {
+    for (const std::string& name : response.columns().names()) answer.columns.push_back(name);
+    for (const v1::QueryRow& row : response.rows().rows()) answer.rows.push_back(row);
+    if (response.has_end()) answer.completeness = response.end().completeness();
+    return true;
+  };
+  RETURN_IF_ERROR(RunOver({.clock = &clock_,
+                           .stop = std::move(stop),
+                           .emit = take,
+                           .named = named,
+                           .max_value_bytes = max_value_bytes},
+                          request));
+  return answer;
 }
 
 absl::Status QueryEngine::FillCompleteness(const storage::QueryOutcome& outcome,

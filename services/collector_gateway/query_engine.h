@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "daemoneye/v1/gateway_service.pb.h"
 #include "libs/base/clock.h"
 #include "libs/storage/sqlite/query.h"
@@ -36,11 +37,24 @@ class QueryEngine {
   absl::Status Run(const v1::QueryRequest& request, std::stop_token stop,
                    const std::function<bool(const v1::QueryResponse&)>& emit) const;
 
+  // What a statement of the gateway's own, or of a stage, came to.
+  struct Answer {
+    std::vector<std::string> columns;
+    std::vector<v1::QueryRow> rows;
+    v1::Completeness completeness;
+  };
+  // The same, all at once. With `named` the statement's parameters are these, and it may also read
+  // what is now where nothing is stored.
+  absl::StatusOr<Answer> Ask(const v1::QueryRequest& request, std::stop_token stop,
+                             const storage::NamedParameters* named = nullptr,
+                             size_t max_value_bytes = sql::kMaxCellBytes) const;
+
   // InvalidArgument: a page_size below 0.
   absl::Status Describe(const v1::DescribeTablesRequest& request,
                         v1::DescribeTablesResponse& response) const;
 
  private:
+  absl::Status RunOver(storage::QueryContext context, const v1::QueryRequest& request) const;
   absl::Status FillCompleteness(const storage::QueryOutcome& outcome, v1::Completeness& out) const;
 
   const Options options_;

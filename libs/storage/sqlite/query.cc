@@ -1,6 +1,7 @@
 #include "libs/storage/sqlite/query.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -55,6 +56,23 @@ absl::Status CheckRequest(const v1::QueryRequest& request) {
   return absl::OkStatus();
 }
 
+// Whether each parameter of the statement is one of `named`.
+absl::Status CheckNames(sqlite3_stmt* statement, const NamedParameters& named) {
+  const int count = sqlite3_bind_parameter_count(statement);
+  for (int i = 1; i <= count; ++i) {
+    const char* name = sqlite3_bind_parameter_name(statement, i);
+    if (name != nullptr && named.contains(std::string_view(name))) continue;
+    std::vector<std::string_view> names;
+    for (const auto& [known, value] : named) names.push_back(known);
+    const std::string_view sql = sqlite3_sql(statement);
+    const size_t at = name == nullptr ? sql.find('?') : sql.find(name);
+    return InvalidField("sql", fmt::format("unknown parameter {} at position {}: there are {}",
+                                           name == nullptr ? "?" : name,
+                                           at == sql.npos ? 1 : at + 1, fmt::join(names, ", ")));
+  }
+  return absl::OkStatus();
+}
+
 // One run of one statement.
 class QueryRun {
  public:
@@ -88,6 +106,7 @@ class QueryRun {
   }
   bool Flush();
   absl::Status Bind(sqlite3_stmt* statement);
+  absl::Status BindCell(sqlite3_stmt* statement, int index, const v1::Cell& cell);
   absl::Status Step(sqlite3_stmt* statement);
   // False, with reason_ set: the row is too large.
   bool AddRow(sqlite3_stmt* statement);
@@ -138,36 +157,46 @@ bool QueryRun::Flush() {
 
 absl::Status QueryRun::Bind(sqlite3_stmt* statement) {
   const int wanted = sqlite3_bind_parameter_count(statement);
+  if (context_.named != nullptr) {
+    RETURN_IF_ERROR(CheckNames(statement, *context_.named));
+    for (int i = 1; i <= wanted; ++i) {
+      const char* name = sqlite3_bind_parameter_name(statement, i);
+      RETURN_IF_ERROR(BindCell(statement, i, context_.named->find(name)->second));
+    }
+    return absl::OkStatus();
+  }
   if (wanted != request_.parameters_size()) {
     return InvalidField("parameters", fmt::format("{} given, the statement has {}",
                                                   request_.parameters_size(), wanted));
   }
   for (int i = 0; i < wanted; ++i) {
-    const v1::Cell& cell = request_.parameters(i);
-    int result = SQLITE_OK;
-    switch (cell.value_case()) {
-      case v1::Cell::kInt64:
-        result = sqlite3_bind_int64(statement, i + 1, cell.int64());
-        break;
-      case v1::Cell::kDouble:
-        result = sqlite3_bind_double(statement, i + 1, cell.double_());
-        break;
-      case v1::Cell::kString:
-        result = sqlite3_bind_text(statement, i + 1, cell.string().data(),
-                                   static_cast<int>(cell.string().size()), SQLITE_STATIC);
-        break;
-      case v1::Cell::kBytes:
-        result = sqlite3_bind_blob(statement, i + 1, cell.bytes().data(),
-                                   static_cast<int>(cell.bytes().size()), SQLITE_STATIC);
-        break;
-      default:
-        result = sqlite3_bind_null(statement, i + 1);
-    }
-    if (result != SQLITE_OK) {
-      return InvalidField(fmt::format("parameters[{}]", i), sqlite3_errstr(result));
-    }
+    RETURN_IF_ERROR(BindCell(statement, i + 1, request_.parameters(i)));
   }
   return absl::OkStatus();
+}
+
+absl::Status QueryRun::BindCell(sqlite3_stmt* statement, int index, const v1::Cell& cell) {
+  int result = SQLITE_OK;
+  switch (cell.value_case()) {
+    case v1::Cell::kInt64:
+      result = sqlite3_bind_int64(statement, index, cell.int64());
+      break;
+    case v1::Cell::kDouble:
+      result = sqlite3_bind_double(statement, index, cell.double_());
+      break;
+    case v1::Cell::kString:
+      result = sqlite3_bind_text(statement, index, cell.string().data(),
+                                 static_cast<int>(cell.string().size()), SQLITE_STATIC);
+      break;
+    case v1::Cell::kBytes:
+      result = sqlite3_bind_blob(statement, index, cell.bytes().data(),
+                                 static_cast<int>(cell.bytes().size()), SQLITE_STATIC);
+      break;
+    default:
+      result = sqlite3_bind_null(statement, index);
+  }
+  if (result == SQLITE_OK) return absl::OkStatus();
+  return InvalidField(fmt::format("parameters[{}]", index - 1), sqlite3_errstr(result));
 }
 
 bool QueryRun::AddRow(sqlite3_stmt* statement) {
@@ -243,7 +272,7 @@ absl::Status QueryRun::Step(sqlite3_stmt* statement) {
 absl::StatusOr<QueryOutcome> QueryRun::Run() {
   told_at_ = context_.clock->MonotonicNow();
   ASSIGN_OR_RETURN(std::unique_ptr<QueryConnection> connection,
-                   QueryConnection::Open(*context_.tables, state_));
+                   QueryConnection::Open(*context_.tables, state_, context_.max_value_bytes));
   ASSIGN_OR_RETURN(sqlite3_stmt* const prepared, connection->Prepare(request_.sql()));
   const std::unique_ptr<sqlite3_stmt, StatementDeleter> statement(prepared);
   RETURN_IF_ERROR(Bind(prepared));
@@ -273,6 +302,21 @@ absl::StatusOr<QueryOutcome> RunQuery(const v1::QueryRequest& request,
   RETURN_IF_ERROR(CheckRequest(request));
   QueryRun run(request, context);
   return run.Run();
+}
+
+absl::Status CheckQuery(const std::string& statement_text, const std::vector<RowTable>& tables,
+                        const NamedParameters& named) {
+  v1::QueryRequest request;
+  request.set_sql(statement_text);
+  RETURN_IF_ERROR(CheckRequest(request));
+  QueryState state;
+  state.is_check = true;
+  state.check = [] { return true; };
+  ASSIGN_OR_RETURN(const std::unique_ptr<QueryConnection> connection,
+                   QueryConnection::Open(tables, state, sql::kMaxCellBytes));
+  ASSIGN_OR_RETURN(sqlite3_stmt* const prepared, connection->Prepare(statement_text));
+  const std::unique_ptr<sqlite3_stmt, StatementDeleter> statement(prepared);
+  return CheckNames(prepared, named);
 }
 
 }  // namespace daemoneye::storage

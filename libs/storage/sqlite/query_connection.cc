@@ -22,7 +22,6 @@ namespace {
 constexpr int kInstructionsPerCheck = 1000;
 
 constexpr std::pair<int, int> kLimits[] = {
-    {SQLITE_LIMIT_LENGTH, static_cast<int>(sql::kMaxCellBytes)},
     {SQLITE_LIMIT_SQL_LENGTH, static_cast<int>(kMaxQueryBytes)},
     {SQLITE_LIMIT_COLUMN, 256},
     {SQLITE_LIMIT_EXPR_DEPTH, 100},
@@ -113,11 +112,11 @@ absl::Status SqlError(std::string_view what, std::optional<size_t> offset) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<QueryConnection>> QueryConnection::Open(
-    const std::vector<RowTable>& tables, QueryState& state) {
+    const std::vector<RowTable>& tables, QueryState& state, size_t max_value_bytes) {
   std::unique_ptr<QueryConnection> connection(new QueryConnection(state));
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
   int result = sqlite3_open_v2(":memory:", &connection->db_, flags, nullptr);
-  if (result == SQLITE_OK) result = connection->SetUp(tables);
+  if (result == SQLITE_OK) result = connection->SetUp(tables, max_value_bytes);
   if (result == SQLITE_OK) return connection;
   return absl::InternalError(
       fmt::format("cannot open an in-memory database: {}", sqlite3_errstr(result)));
@@ -126,7 +125,7 @@ absl::StatusOr<std::unique_ptr<QueryConnection>> QueryConnection::Open(
 QueryConnection::~QueryConnection() { sqlite3_close(db_); }
 
 // Limits and authorizer come last: what is set up here is not under them.
-int QueryConnection::SetUp(const std::vector<RowTable>& tables) {
+int QueryConnection::SetUp(const std::vector<RowTable>& tables, size_t max_value_bytes) {
   constexpr std::pair<int, int> kSettings[] = {
       {SQLITE_DBCONFIG_DEFENSIVE, 1},
       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
@@ -142,7 +141,7 @@ int QueryConnection::SetUp(const std::vector<RowTable>& tables) {
   const char* pragmas = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;";
   if (const int r = sqlite3_exec(db_, pragmas, nullptr, nullptr, nullptr); r != SQLITE_OK) return r;
   if (const int r = state_.regexps.AddFunction(db_); r != SQLITE_OK) return r;
-  if (state_.events != nullptr) {
+  if (state_.events != nullptr || state_.is_check) {
     if (const int r = AddHistoryTables(db_, &state_); r != SQLITE_OK) return r;
     for (const sql::EventTable& table : sql::EventTables()) {
       if (const int r = Declare(table.name); r != SQLITE_OK) return r;
@@ -156,6 +155,7 @@ int QueryConnection::SetUp(const std::vector<RowTable>& tables) {
     if (const int r = Declare(table); r != SQLITE_OK) return r;
   }
   for (const auto& [limit, value] : kLimits) sqlite3_limit(db_, limit, value);
+  sqlite3_limit(db_, SQLITE_LIMIT_LENGTH, static_cast<int>(max_value_bytes));
   sqlite3_progress_handler(db_, kInstructionsPerCheck, OnProgress, &state_);
   return sqlite3_set_authorizer(db_, Authorize, this);
 }

@@ -21,9 +21,10 @@ namespace daemoneye::storage {
 
 class QueryConnection {
  public:
-  // state.check is asked every few thousand instructions.
+  // state.check is asked every few thousand instructions. `max_value_bytes`: of one value.
   static absl::StatusOr<std::unique_ptr<QueryConnection>> Open(const std::vector<RowTable>& tables,
-                                                               QueryState& state);
+                                                               QueryState& state,
+                                                               size_t max_value_bytes);
   ~QueryConnection();
   QueryConnection(const QueryConnection&) = delete;
   QueryConnection& operator=(const QueryConnection&) = delete;
@@ -37,7 +38,7 @@ class QueryConnection {
  private:
   explicit QueryConnection(QueryState& state) : state_(state) {}
 
-  int SetUp(const std::vector<RowTable>& tables);
+  int SetUp(const std::vector<RowTable>& tables, size_t max_value_bytes);
   int Declare(const std::string& table);
   static int Authorize(void* self, int action, const char* a, const char* b, const char* database,
                        const char* view);

@@ -18,6 +18,8 @@ struct QueryState {
   // Reads the file; another connection than the one that runs the statement, so that a stranger's
   // statement never sees the file.
   Connection* events = nullptr;
+  // The statement is compiled only: its tables are there without that.
+  bool is_check = false;
   sql::RegexpCache regexps;
   // Of the file, once they were needed.
   std::vector<HistoryBlock> blocks;

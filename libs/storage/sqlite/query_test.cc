@@ -93,6 +93,39 @@ class QueryTest : public ::testing::Test {
   int messages_ = 0, progress_ = 0;
 };
 
+TEST_F(QueryTest, NamedParametersAreTheServersAndNoOthersAreTaken) {
+  NamedParameters named;
+  named[":pid"].set_int64(5);
+  named[":none"];
+  const auto run = [&](const std::string& statement) {
+    rows_.clear();
+    auto reader = fixture_.sqlite().OpenReader();
+    v1::QueryRequest request;
+    request.set_sql(statement);
+    return RunQuery(request,
+                    {.events = reader->get(),
+                     .tables = &tables_,
+                     .clock = &base::Clock::Real(),
+                     .stop = stop_.get_token(),
+                     .emit = [this](const v1::QueryResponse& response) { return Take(response); },
+                     .named = &named});
+  };
+  Store(1, 20);
+  const auto outcome =
+      run("SELECT name, :none, :pid + :pid FROM process_events WHERE pid = :pid AND action = "
+          "'START'");
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(rows_, ElementsAre("name-5|NULL|10"));
+  for (const char* statement : {"SELECT :other", "SELECT ?1", "SELECT ?"}) {
+    EXPECT_THAT(run(statement).status().ToString(),
+                HasSubstr("at position 8: there are :none, :pid"))
+        << statement;
+  }
+  EXPECT_TRUE(CheckQuery("SELECT :pid FROM process_events", tables_, named).ok());
+  EXPECT_THAT(CheckQuery("SELECT nme FROM process_events", tables_, named).ToString(),
+              HasSubstr("no such column: nme at position 8"));
+}
+
 TEST_F(QueryTest, SelectsStoredEventsByTheirColumns) {
   Store(1, 20);
   EXPECT_THAT(Rows("SELECT name, pid, host FROM process_events WHERE pid IN (3, 5) AND action = "
