@@ -30,6 +30,21 @@ void ClearServersFields(v1::Workflow& workflow) {
   workflow.clear_updated_at();
 }
 
+absl::Status CheckEachStage(
+    const v1::Workflow& workflow, std::string_view path,
+    const std::function<absl::Status(const v1::WorkflowStage&)>& check_stage) {
+  if (!check_stage) return absl::OkStatus();
+  for (int i = 0; i < workflow.stages_size(); ++i) {
+    const absl::Status status = check_stage(workflow.stages(i));
+    if (status.ok()) continue;
+    const std::string message(status.message());
+    return {status.code(),
+            fmt::format("{}.stages[{}]: {}", path, i,
+                        base::EscapeForTerminal(base::Utf8Prefix(message, kMaxMessageBytes)))};
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 WorkflowPtr WorkflowRegistry::State::Find(std::string_view id) const {
@@ -145,16 +160,7 @@ std::vector<WorkflowPtr> WorkflowRegistry::List(std::string_view after_id, size_
 
 absl::Status WorkflowRegistry::CheckStages(const v1::Workflow& workflow,
                                            std::string_view path) const {
-  if (!ports_.check_stage) return absl::OkStatus();
-  for (int i = 0; i < workflow.stages_size(); ++i) {
-    const absl::Status status = ports_.check_stage(workflow.stages(i));
-    if (status.ok()) continue;
-    const std::string message(status.message());
-    return {status.code(),
-            fmt::format("{}stages[{}]: {}", path.empty() ? "" : fmt::format("{}.", path), i,
-                        base::EscapeForTerminal(base::Utf8Prefix(message, kMaxMessageBytes)))};
-  }
-  return absl::OkStatus();
+  return CheckEachStage(workflow, path, ports_.check_stage);
 }
 
 absl::Status WorkflowRegistry::CheckInline(const v1::Workflow& workflow) const {
@@ -224,6 +230,16 @@ std::vector<std::string> WorkflowRegistry::Problems() const {
     problems.push_back(fmt::format("workflow {}: {}", id, reason));
   }
   return problems;
+}
+
+absl::Status CheckWorkflows(
+    const config::Config& config,
+    const std::function<absl::Status(const v1::WorkflowStage&)>& check_stage) {
+  ASSIGN_OR_RETURN(const WorkflowConfig definitions, ReadWorkflowConfig(config));
+  for (const auto& [id, workflow] : definitions.workflows) {
+    RETURN_IF_ERROR(CheckEachStage(workflow, definitions.paths.at(id), check_stage));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace daemoneye::gateway

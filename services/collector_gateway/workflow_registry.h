@@ -20,6 +20,7 @@
 #include "daemoneye/v1/workflow.pb.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
+#include "libs/config/config.h"
 #include "libs/storage/execution_store.h"
 #include "services/collector_gateway/workflow_config.h"
 
@@ -31,7 +32,7 @@ struct WorkflowRegistryPorts {
   storage::ExecutionStore* store = nullptr;
   // Whether this gateway can do what a stage asks for: its analyzer knows the type, its SQL
   // compiles. FailedPrecondition, InvalidArgument, Unavailable. Asked for workflows of the API and
-  // by CheckStages. Empty: it can.
+  // by CheckWorkflows. Empty: it can.
   std::function<absl::Status(const v1::WorkflowStage&)> check_stage;
   // The id of a trigger that names the workflow; "": none does. May not call the registry but for
   // Find. Empty: none does.
@@ -68,7 +69,7 @@ class WorkflowRegistry {
   absl::Status Delete(std::string_view id);
   // What Create would say of a workflow that is only run; it needs no id.
   absl::Status CheckInline(const v1::Workflow& workflow) const;
-  // check_stage for each stage: "<path>.stages[1]: ...". What --check_config asks for the file's.
+  // check_stage for each stage: "<path>.stages[1]: ...".
   absl::Status CheckStages(const v1::Workflow& workflow, std::string_view path) const;
 
   // One sentence for each workflow that cannot be run, and where what was stored is not there yet.
@@ -95,5 +96,11 @@ class WorkflowRegistry {
   mutable base::Mutex mu_;
   std::shared_ptr<const State> state_ GUARDED_BY(mu_) = std::make_shared<const State>();
 };
+
+// What --check_config does: the file's workflows are right, and each stage can be done as far as
+// `check_stage` knows. InvalidArgument names the field.
+absl::Status CheckWorkflows(
+    const config::Config& config,
+    const std::function<absl::Status(const v1::WorkflowStage&)>& check_stage);
 
 }  // namespace daemoneye::gateway

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "fmt/format.h"
-#include "google/protobuf/text_format.h"
 #include "libs/base/fake_clock.h"
+#include "libs/config/fake_input.h"
 #include "libs/storage/fake_execution_store.h"
+#include "services/collector_gateway/gateway_options.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -205,6 +206,24 @@ TEST_F(WorkflowRegistryTest, AnInlineOneNeedsNoId) {
   EXPECT_TRUE(registry_.CheckInline(workflow).ok());
   stage_status_ = absl::UnavailableError("has not answered yet");
   EXPECT_TRUE(absl::IsUnavailable(registry_.CheckInline(workflow)));
+}
+
+TEST(CheckWorkflowsTest, AsksForEachStageOfTheFile) {
+  const auto check = [](const std::string& yaml) {
+    const auto config = config::Config::Load(
+        GatewayOptions(), config::FakeInput({"--config=/f"}, {}, {{"/f", yaml}}));
+    return CheckWorkflows(config.value(), [](const v1::WorkflowStage& stage) {
+      return stage.detection().sql() == "SELEC 1" ? absl::InvalidArgumentError("near \"SELEC\"")
+                                                  : absl::OkStatus();
+    });
+  };
+  EXPECT_TRUE(check("").ok());
+  const std::string first = "workflows: [{id: a, stages: [{id: x, kind: ALERTING}]}, {id: b, ";
+  EXPECT_EQ(
+      check(first + "stages: [{id: x, kind: DETECTION, detection: {sql: SELEC 1}}]}]").message(),
+      "workflows[1].stages[0]: near \"SELEC\"");
+  EXPECT_EQ(check(first + "stages: [{id: x, kind: DETECTION, depends_on: [x]}]}]").message(),
+            "workflows[1].stages[0].depends_on[0]: a stage cannot wait for itself");
 }
 
 }  // namespace

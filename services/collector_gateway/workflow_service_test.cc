@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -13,8 +14,9 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "libs/analysis/fake_stage_runner.h"
-#include "libs/base/thread.h"
+#include "libs/base/mutex.h"
 #include "libs/rpc/status_conversion.h"
+#include "libs/storage/fake_execution_store.h"
 #include "libs/storage/sqlite/sqlite_store.h"
 
 namespace daemoneye::gateway {
@@ -39,16 +41,22 @@ v1::Workflow Chain(const std::string& id) {
 
 // What a gateway's process holds: over a store that outlives it.
 struct Gateway {
-  Gateway(storage::SqliteStore& store, const std::string& address,
+  Gateway(storage::ExecutionStore& store, storage::AuditLog& audit, const std::string& address,
           analysis::WorkflowEngineOptions options = {})
       : engine(
-            runner, &store.executions(), base::Clock::Real(), [](const auto&) {}, options),
-        registry({.clock = base::Clock::Real(), .store = &store.executions()}),
+            runner, &store, base::Clock::Real(),
+            [this](const analysis::ExecutionPtr& execution) {
+              const base::MutexLock lock(mu);
+              ended.push_back(execution);
+              changed.NotifyAll();
+            },
+            options),
+        registry({.clock = base::Clock::Real(), .store = &store}),
         service({.registry = registry,
                  .engine = engine,
                  .clock = base::Clock::Real(),
-                 .store = &store.executions(),
-                 .audit = &store.audit()}) {
+                 .store = &store,
+                 .audit = &audit}) {
     EXPECT_TRUE(registry.Load({}).ok());
     EXPECT_TRUE(engine.Recover().ok());
     engine.Start();
@@ -62,7 +70,16 @@ struct Gateway {
     server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
     engine.Stop();
   }
+  // The first execution that ended.
+  analysis::ExecutionPtr AwaitEnd() {
+    const base::MutexLock lock(mu);
+    while (ended.empty()) changed.Wait(mu);
+    return ended.front();
+  }
 
+  base::Mutex mu;
+  base::CondVar changed;
+  std::vector<analysis::ExecutionPtr> ended GUARDED_BY(mu);
   analysis::FakeStageRunner runner;
   analysis::WorkflowEngine engine;
   WorkflowRegistry registry;
@@ -88,7 +105,7 @@ class WorkflowServiceTest : public ::testing::Test {
   void Start(analysis::WorkflowEngineOptions options = {}) {
     gateway_.reset();
     const std::string address = fmt::format("unix://{}/s{}", folder_, ++starts_);
-    gateway_ = std::make_unique<Gateway>(*store_, address, options);
+    gateway_ = std::make_unique<Gateway>(store_->executions(), store_->audit(), address, options);
     stub_ = v1::WorkflowService::NewStub(
         grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   }
@@ -237,27 +254,52 @@ TEST_F(WorkflowServiceTest, AnInlineWorkflowIsCheckedAndRun) {
 
 TEST_F(WorkflowServiceTest, TwoHundredAtOnceAllRunFiftyAtATime) {
   ASSERT_TRUE(Create(Chain("w")).ok());
-  constexpr int kClients = 20;
-  std::vector<std::vector<std::string>> ids(kClients);
+  struct Asked {
+    grpc::ClientContext context;
+    v1::ExecuteWorkflowResponse response;
+  };
+  std::vector<Asked> calls(200);
+  const v1::ExecuteWorkflowRequest request = RequestFor("w");
+  base::Mutex mu;
+  base::CondVar changed;
+  size_t accepted = 0;
+  for (Asked& call : calls) {
+    stub_->async()->ExecuteWorkflow(&call.context, &request, &call.response, [&](grpc::Status s) {
+      EXPECT_TRUE(s.ok()) << s.error_message();
+      const base::MutexLock lock(mu);
+      ++accepted;
+      changed.NotifyAll();
+    });
+  }
   {
-    std::vector<base::Thread> clients;
-    for (int c = 0; c < kClients; ++c) {
-      clients.emplace_back("client", [this, &mine = ids[c]](const std::stop_token&) {
-        for (int i = 0; i < 10; ++i) mine.push_back(Run("w"));
-      });
-    }
+    const base::MutexLock lock(mu);
+    while (accepted < calls.size()) changed.Wait(mu);
   }
   EXPECT_EQ(gateway_->engine.statistics().running, 50u);
   EXPECT_EQ(gateway_->engine.statistics().pending, 150u);
   // Those whose first stage runs already are ended by hand, what comes next at once.
   AnswerEverything();
   for (size_t i = 0; i < 50; ++i) gateway_->runner.End(i, analysis::FakeResult());
-  for (const auto& mine : ids) {
-    for (const std::string& id : mine) {
-      ASSERT_EQ(WatchToItsEnd(id).status(), v1::EXECUTION_STATUS_COMPLETED);
-    }
+  for (const Asked& call : calls) {
+    ASSERT_EQ(WatchToItsEnd(call.response.execution().id()).status(),
+              v1::EXECUTION_STATUS_COMPLETED);
   }
   EXPECT_EQ(gateway_->engine.statistics().running, 0u);
+}
+
+TEST_F(WorkflowServiceTest, WhatCannotBeKeptIsNotAcceptedAndDoesNotRun) {
+  storage::FakeExecutionStore full;
+  const std::string address = fmt::format("unix://{}/full", folder_);
+  Gateway gateway(full, store_->audit(), address);
+  stub_ = v1::WorkflowService::NewStub(
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  ASSERT_TRUE(Create(Chain("w")).ok());
+  full.FailWith(absl::ResourceExhaustedError("the disk is full"));
+  v1::WorkflowExecution execution;
+  const grpc::Status status = Execute(RequestFor("w"), execution);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("the disk is full"));
+  EXPECT_EQ(gateway.AwaitEnd()->status(), v1::EXECUTION_STATUS_CANCELLED);
 }
 
 TEST_F(WorkflowServiceTest, TooManyThatWaitAreRefusedWithATimeToTryAgain) {
