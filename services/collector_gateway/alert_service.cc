@@ -9,6 +9,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
+#include "libs/rpc/caller_name.h"
 #include "libs/rpc/raw_stream_reactor.h"
 #include "libs/rpc/raw_unary.h"
 #include "libs/rpc/status_conversion.h"
@@ -24,7 +25,6 @@ using rpc::RawStreamReactor;
 constexpr char kAcknowledge[] = "/daemoneye.v1.AlertService/AcknowledgeAlert";
 constexpr char kReplay[] = "/daemoneye.v1.AlertService/ReplayDeadLetters";
 constexpr size_t kMaxPageBytes = 1 << 20;
-constexpr char kLocalOperator[] = "local operator";
 
 absl::Status Busy(std::string_view what) {
   return rpc::WithRetryInfo(absl::ResourceExhaustedError(fmt::format("too many {}", what)),
@@ -32,14 +32,6 @@ absl::Status Busy(std::string_view what) {
 }
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server is shutting down"); }
-
-// The first name of the caller's certificate; empty where it has shown none.
-std::string CertificateName(const grpc::CallbackServerContext& context) {
-  const std::shared_ptr<const grpc::AuthContext> caller = context.auth_context();
-  if (caller == nullptr || !caller->IsPeerAuthenticated()) return {};
-  const std::vector<grpc::string_ref> names = caller->GetPeerIdentity();
-  return names.empty() ? std::string() : std::string(names[0].data(), names[0].size());
-}
 
 }  // namespace
 
@@ -157,7 +149,7 @@ grpc::ServerUnaryReactor* AlertService::AcknowledgeAlert(grpc::CallbackServerCon
                                                          grpc::ByteBuffer* response) {
   return OnWorker<v1::AcknowledgeAlertRequest, v1::AcknowledgeAlertResponse>(
       *context, *request, *response,
-      [this, actor = CertificateName(*context)](const auto& in, auto& out) {
+      [this, actor = rpc::CertificateName(*context)](const auto& in, auto& out) {
         return Acknowledge(actor, in, out);
       });
 }
@@ -167,7 +159,7 @@ absl::Status AlertService::Acknowledge(const std::string& actor,
                                        v1::AcknowledgeAlertResponse& response) {
   const std::string& by = !actor.empty()                       ? actor
                           : !request.acknowledged_by().empty() ? request.acknowledged_by()
-                                                               : kLocalOperator;
+                                                               : rpc::kLocalOperator;
   const absl::Time now = clock_.Now();
   absl::StatusOr<v1::Alert> alert = store_.Acknowledge(request.id(), by, request.comment(), now);
   Audit(actor, kAcknowledge, request.id(), alert.status(),
@@ -182,7 +174,7 @@ void AlertService::Audit(const std::string& actor, const char* method, const std
   if (audit_ == nullptr) return;
   const absl::Status kept = audit_
                                 ->Append({.time = clock_.Now(),
-                                          .actor = actor.empty() ? kLocalOperator : actor,
+                                          .actor = actor.empty() ? rpc::kLocalOperator : actor,
                                           .role = "operator",
                                           .method = method,
                                           .target = target,
@@ -233,7 +225,7 @@ grpc::ServerUnaryReactor* AlertService::ReplayDeadLetters(grpc::CallbackServerCo
                                                           grpc::ByteBuffer* response) {
   return OnWorker<v1::ReplayDeadLettersRequest, v1::ReplayDeadLettersResponse>(
       *context, *request, *response,
-      [this, actor = CertificateName(*context)](const auto& in, auto& out) {
+      [this, actor = rpc::CertificateName(*context)](const auto& in, auto& out) {
         return Replay(actor, in, out);
       });
 }
@@ -249,9 +241,10 @@ absl::Status AlertService::Replay(const std::string& actor,
         replayed.ok() ? fmt::format("{} dead letters are pending again", *replayed)
                       : std::string(replayed.status().message()));
   RETURN_IF_ERROR(replayed.status());
-  logging::Info("dead letters are tried again", {{"actor", actor.empty() ? kLocalOperator : actor},
-                                                 {"target", target},
-                                                 {"letters", *replayed}});
+  logging::Info("dead letters are tried again",
+                {{"actor", actor.empty() ? rpc::kLocalOperator : actor},
+                 {"target", target},
+                 {"letters", *replayed}});
   response.set_replayed(*replayed);
   return absl::OkStatus();
 }

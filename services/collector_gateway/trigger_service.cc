@@ -7,6 +7,7 @@
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
+#include "libs/rpc/caller_name.h"
 #include "libs/rpc/raw_unary.h"
 #include "libs/rpc/status_conversion.h"
 #include "services/collector_gateway/trigger_requests.h"
@@ -17,15 +18,6 @@ namespace {
 constexpr size_t kCallThreads = 2;
 constexpr size_t kMaxQueuedCalls = 64;
 constexpr size_t kMaxQueuedBackTests = 4;
-constexpr char kLocalOperator[] = "local operator";
-
-// The first name of the caller's certificate; where it has shown none, the listener's.
-std::string ActorOf(const grpc::CallbackServerContext& context) {
-  const std::shared_ptr<const grpc::AuthContext> caller = context.auth_context();
-  if (caller == nullptr || !caller->IsPeerAuthenticated()) return kLocalOperator;
-  const std::vector<grpc::string_ref> names = caller->GetPeerIdentity();
-  return names.empty() ? kLocalOperator : std::string(names[0].data(), names[0].size());
-}
 
 }  // namespace
 
@@ -86,7 +78,7 @@ grpc::ServerUnaryReactor* TriggerService::CreateTrigger(grpc::CallbackServerCont
                                                         grpc::ByteBuffer* response) {
   return OnWorker<v1::CreateTriggerRequest, v1::CreateTriggerResponse>(
       calls_, *context, *request, *response,
-      [this, actor = ActorOf(*context)](const auto& in, auto& out) -> absl::Status {
+      [this, actor = rpc::OperatorName(*context)](const auto& in, auto& out) -> absl::Status {
         absl::StatusOr<v1::Trigger> created = ports_.registry.Create(in.trigger());
         Audit(actor, "CreateTrigger", in.trigger().id(), created.status());
         RETURN_IF_ERROR(created.status());
@@ -119,7 +111,7 @@ grpc::ServerUnaryReactor* TriggerService::UpdateTrigger(grpc::CallbackServerCont
                                                         grpc::ByteBuffer* response) {
   return OnWorker<v1::UpdateTriggerRequest, v1::UpdateTriggerResponse>(
       calls_, *context, *request, *response,
-      [this, actor = ActorOf(*context)](const auto& in, auto& out) {
+      [this, actor = rpc::OperatorName(*context)](const auto& in, auto& out) {
         const absl::Status updated = gateway::UpdateTrigger(ports_.registry, in, out);
         Audit(actor, "UpdateTrigger", in.trigger().id(), updated);
         return updated;
@@ -131,7 +123,7 @@ grpc::ServerUnaryReactor* TriggerService::DeleteTrigger(grpc::CallbackServerCont
                                                         grpc::ByteBuffer* response) {
   return OnWorker<v1::DeleteTriggerRequest, v1::DeleteTriggerResponse>(
       calls_, *context, *request, *response,
-      [this, actor = ActorOf(*context)](const auto& in, auto& /*out*/) {
+      [this, actor = rpc::OperatorName(*context)](const auto& in, auto& /*out*/) {
         const absl::Status deleted = ports_.registry.Delete(in.id(), in.etag());
         Audit(actor, "DeleteTrigger", in.id(), deleted);
         return deleted;
