@@ -10,6 +10,7 @@
 #include "libs/base/text.h"
 #include "libs/base/version.h"
 #include "tools/eyectl/alerts_command.h"
+#include "tools/eyectl/analyzers_command.h"
 #include "tools/eyectl/command.h"
 #include "tools/eyectl/connection.h"
 #include "tools/eyectl/events_command.h"
@@ -20,6 +21,7 @@
 #include "tools/eyectl/status_command.h"
 #include "tools/eyectl/task_command.h"
 #include "tools/eyectl/trigger_command.h"
+#include "tools/eyectl/workflow_command.h"
 
 namespace daemoneye::eyectl {
 namespace {
@@ -36,6 +38,8 @@ Commands AllCommands(const base::Clock& clock) {
   commands.push_back(std::make_unique<HealthCommand>());
   commands.push_back(std::make_unique<TaskCommand>(clock));
   commands.push_back(std::make_unique<TriggerCommand>(clock));
+  commands.push_back(std::make_unique<WorkflowCommand>());
+  commands.push_back(std::make_unique<AnalyzersCommand>());
   return commands;
 }
 
