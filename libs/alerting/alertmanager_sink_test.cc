@@ -1,9 +1,9 @@
 #include "libs/alerting/alertmanager_sink.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -29,8 +29,8 @@ using Json = nlohmann::json;
 
 std::string WriteSecret(const std::string& text) {
   static int number = 0;
-  const std::string path =
-      std::string(std::getenv("TEST_TMPDIR")) + "/secret" + std::to_string(++number);
+  const std::string path = ::testing::TempDir() + "secret-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(++number);
   std::ofstream(path) << text;
   ::chmod(path.c_str(), 0600);
   return path;

@@ -1,8 +1,8 @@
 #include "libs/alerting/secret_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -13,8 +13,8 @@ namespace {
 
 std::string WriteSecret(const std::string& text, mode_t mode = 0600) {
   static int number = 0;
-  const std::string path =
-      std::string(std::getenv("TEST_TMPDIR")) + "/secret" + std::to_string(++number);
+  const std::string path = ::testing::TempDir() + "secret-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(++number);
   std::ofstream(path) << text;
   ::chmod(path.c_str(), mode);
   return path;

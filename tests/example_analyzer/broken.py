@@ -68,7 +68,7 @@ class Forgetful(serving.Limiter):
     def slot(self, context):
         if not self._free.acquire(blocking=False):
             self._refuse(context)
-        time.sleep(0.05)
+        time.sleep(0.5)
         if not context.is_active():
             context.abort(grpc.StatusCode.CANCELLED, "")
         try:

@@ -107,7 +107,7 @@ Answer AnalyzerCaller::AnalyzePatiently(const v1::AnalyzeRequest& request) {
 }
 
 std::vector<Answer> AnalyzerCaller::Burst(std::span<const v1::AnalyzeRequest> requests,
-                                          absl::Duration timeout, BurstEnd end) {
+                                          absl::Duration timeout, absl::Duration cancel_after) {
   base::Mutex mu;
   base::CondVar ended;
   size_t under_way = requests.size();
@@ -126,7 +126,12 @@ std::vector<Answer> AnalyzerCaller::Burst(std::span<const v1::AnalyzeRequest> re
           ended.NotifyAll();
         });
   }
-  if (end == BurstEnd::kCancel) {
+  if (cancel_after < timeout) {
+    const base::Monotonic until = clock_.MonotonicNow() + cancel_after;
+    {
+      const MutexLock lock(mu);
+      while (under_way > 0 && clock_.MonotonicNow() < until) clock_.WaitUntil(ended, mu, until);
+    }
     for (const auto& call : calls) call->context.TryCancel();
   }
   {

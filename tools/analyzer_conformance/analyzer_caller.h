@@ -27,9 +27,6 @@ struct Answer {
   absl::Duration took;
 };
 
-// What is done to the calls of a burst once all have begun.
-enum class BurstEnd { kAwait, kCancel };
-
 class AnalyzerCaller {
  public:
   // What an answer may take that has no bound of its own.
@@ -45,9 +42,9 @@ class AnalyzerCaller {
   // Where it answers RESOURCE_EXHAUSTED with RetryInfo it is asked again after that delay, as long
   // as the patience for all such waits together lasts.
   Answer AnalyzePatiently(const v1::AnalyzeRequest& request);
-  // All at once.
+  // All at once; those that have not ended by then are cancelled after `cancel_after`.
   std::vector<Answer> Burst(std::span<const v1::AnalyzeRequest> requests, absl::Duration timeout,
-                            BurstEnd end = BurstEnd::kAwait);
+                            absl::Duration cancel_after = absl::InfiniteDuration());
 
   // A call of any method with any bytes.
   absl::Status CallRaw(const std::string& method, const std::string& bytes);

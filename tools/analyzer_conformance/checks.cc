@@ -19,7 +19,7 @@ absl::Status Skip(std::string_view why) {
 
 bool IsSkip(const absl::Status& status) { return status.GetPayload(kSkip).has_value(); }
 
-absl::Status Broken(std::string why) { return absl::InternalError(std::move(why)); }
+absl::Status Broken(std::string_view why) { return absl::InternalError(std::string(why)); }
 
 size_t KindCount(const v1::NegotiateAnalysisResponse& negotiated) {
   size_t count = 0;

@@ -37,7 +37,7 @@ struct Check {
 // What does not apply.
 absl::Status Skip(std::string_view why);
 bool IsSkip(const absl::Status& status);
-absl::Status Broken(std::string why);
+absl::Status Broken(std::string_view why);
 
 // A request for the `index`th of what it can be asked (types, CUSTOM once for each custom type).
 size_t KindCount(const v1::NegotiateAnalysisResponse& negotiated);

@@ -1,11 +1,17 @@
 // Hostile: bytes of somebody who means ill. What they are answered with is of less weight than that
 // the analyzer goes on.
 
+#include <sys/socket.h>
+
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 #include "libs/base/status_macros.h"
+#include "libs/base/unique_fd.h"
 #include "tools/analyzer_conformance/checks.h"
+#include "tools/analyzer_conformance/raw_connection.h"
 
 namespace daemoneye::conformance {
 namespace {
@@ -40,6 +46,40 @@ absl::Status GarbageDoesNotEndIt(const Subject& subject) {
     }
   }
   return StillThere(subject, "garbage");
+}
+
+// Sends `bytes` on a connection of its own and closes it.
+absl::Status Send(const std::string& address, const std::string& bytes) {
+  ASSIGN_OR_RETURN(const base::UniqueFd fd, ConnectRaw(address));
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t n = ::send(fd.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (n <= 0) break;  // it has hung up, as it may
+    sent += static_cast<size_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BytesThatAreNoCallDoNotEndIt(const Subject& subject) {
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  const std::string connections[] = {
+      "", std::string(100'000, '\xff'), "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", preface,
+      // A frame of 16 MiB that never comes; one of a stream that was never opened; of no type.
+      preface + std::string("\xff\xff\xff\x00\x00\x00\x00\x00\x01", 9),
+      preface + std::string("\x00\x00\x04\x00\x00\x00\x00\x00\x07", 9) + "abcd",
+      preface + std::string("\x00\x00\x04\x7f\xff\xff\xff\xff\xff", 9) + "abcd"};
+  for (const std::string& bytes : connections) {
+    const absl::Status status = Send(subject.address, bytes);
+    if (absl::IsUnimplemented(status)) return Skip(std::string(status.message()));
+    RETURN_IF_ERROR(status);
+  }
+  // Left open, each without a word.
+  std::vector<base::UniqueFd> silent;
+  for (int i = 0; i < 50; ++i) {
+    ASSIGN_OR_RETURN(base::UniqueFd fd, ConnectRaw(subject.address));
+    silent.push_back(std::move(fd));
+  }
+  return StillThere(subject, "connections that make no call");
 }
 
 absl::Status AHugeRequestDoesNotEndIt(const Subject& subject) {
@@ -87,6 +127,7 @@ absl::Status UnknownMethodsAreUnimplemented(const Subject& subject) {
 
 const Check kChecks[] = {
     {"garbage-does-not-end-it", GarbageDoesNotEndIt},
+    {"bytes-that-are-no-call-do-not-end-it", BytesThatAreNoCallDoNotEndIt},
     {"a-huge-request-does-not-end-it", AHugeRequestDoesNotEndIt},
     {"hostile-texts-do-not-end-it", HostileTextsDoNotEndIt},
     {"unknown-methods-are-unimplemented", UnknownMethodsAreUnimplemented},

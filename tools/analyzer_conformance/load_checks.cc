@@ -79,8 +79,10 @@ absl::Status SlotsAreBack(const Subject& subject, const v1::AnalyzeRequest& good
 absl::Status CancelledRequestsGiveTheirSlotsBack(const Subject& subject) {
   ASSIGN_OR_RETURN(const v1::AnalyzeRequest good, GoodRequest(subject));
   const std::vector<v1::AnalyzeRequest> many(BurstOf(subject.negotiated), good);
-  for (int i = 0; i < 3; ++i) {
-    subject.caller.Burst(many, AnalyzerCaller::kTimeout, BurstEnd::kCancel);
+  // On their way, just there, and worked on.
+  for (const absl::Duration after :
+       {absl::ZeroDuration(), absl::Milliseconds(20), absl::Milliseconds(200)}) {
+    subject.caller.Burst(many, AnalyzerCaller::kTimeout, after);
   }
   return SlotsAreBack(subject, good, "cancelled requests");
 }
@@ -92,6 +94,7 @@ absl::Status RequestsOutOfTimeGiveTheirSlotsBack(const Subject& subject) {
        {absl::Milliseconds(1), absl::Milliseconds(5), absl::Milliseconds(20)}) {
     for (const Answer& answer : subject.caller.Burst(many, timeout)) {
       const bool is_good = answer.status.ok() || absl::IsDeadlineExceeded(answer.status) ||
+                           absl::IsCancelled(answer.status) ||
                            absl::IsResourceExhausted(answer.status);
       if (!is_good) {
         return Broken(fmt::format("a request with a deadline of {} is {}",

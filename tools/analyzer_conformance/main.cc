@@ -58,7 +58,8 @@ std::optional<Options> Parse(int argc, char** argv) {
   return options.address.empty() ? std::nullopt : std::optional(options);
 }
 
-// The process with its key, the key alone, the pid alone, the file; and a process that has ended.
+// The process with its key and its image, as a gateway sends it; with its key; the key alone; the
+// pid alone; the file; and a process that has ended.
 absl::Status SetTargets(const Options& options, Subject& subject) {
   ASSIGN_OR_RETURN(const procfs::ProcFs fs, procfs::ProcFs::Open("/proc"));
   procfs::ProcessReader reader(fs);
@@ -73,11 +74,13 @@ absl::Status SetTargets(const Options& options, Subject& subject) {
   v1::AnalysisTarget process = host;
   process.set_pid(key.pid);
   process.set_process_key(event::FormatProcessKey(key));
-  v1::AnalysisTarget by_key = process, by_pid = process, file = host;
+  v1::AnalysisTarget by_key = process, by_pid = process, file = host, whole = process;
+  const auto exe = reader.ReadExeLink();
+  if (exe.ok() && exe->path.starts_with('/')) whole.set_path(std::string(exe->path));
   by_key.clear_pid();
   by_pid.clear_process_key();
   file.set_path(options.path);
-  subject.targets = {process, by_key, by_pid, file};
+  subject.targets = {whole, process, by_key, by_pid, file};
   ++key.start_ticks;
   subject.ended_process = process;
   subject.ended_process.set_process_key(event::FormatProcessKey(key));

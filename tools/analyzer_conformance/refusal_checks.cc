@@ -31,7 +31,7 @@ bool Names(const absl::Status& status, std::string_view field) {
 // Whether paths alone mean anything to it: /bin/true, or whatever was given, is there.
 bool TakesPaths(const Subject& subject, size_t kind) {
   return std::ranges::any_of(subject.targets, [&](const v1::AnalysisTarget& target) {
-    return !target.has_pid() &&
+    return !target.has_pid() && target.process_key().empty() &&
            subject.caller.AnalyzePatiently(RequestOf(subject, kind, target)).status.ok();
   });
 }
