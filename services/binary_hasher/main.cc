@@ -1,0 +1,14 @@
+// binary-hasher: the SHA-256 of what processes run and of files, for whoever has to judge them.
+
+#include "libs/analysis_server/analyzer_main.h"
+#include "services/binary_hasher/hasher_options.h"
+#include "services/binary_hasher/hasher_parts.h"
+
+int main(int argc, char** argv) {
+  return daemoneye::analysis_server::AnalyzerMain(argc, argv,
+                                                  {.name = "binary-hasher",
+                                                   .metrics_port = 9468,
+                                                   .options = daemoneye::hasher::HasherOptions(),
+                                                   .check = daemoneye::hasher::CheckHasher,
+                                                   .make = daemoneye::hasher::MakeHasherParts});
+}
