@@ -1,7 +1,7 @@
 // bench: prints what the suite costs, each figure beside a floor or a peer measured in the same
 // run.
 //
-//   tools/bench/run [--quick] [--rows=scan,bus,store,triggers,stream,hops,alert,soak,server]
+//   tools/bench/run [--quick] [--rows=scan,hash,bus,store,triggers,stream,hops,alert,soak,server]
 //   [--watch_seconds=60]
 
 #include <signal.h>
@@ -22,7 +22,7 @@
 namespace {
 
 constexpr size_t kTypedBatch = 256;
-constexpr char kAllRows[] = "scan,bus,store,triggers,stream,hops,alert,soak,server";
+constexpr char kAllRows[] = "scan,hash,bus,store,triggers,stream,hops,alert,soak,server";
 
 int Usage(std::string_view wrong) {
   fmt::print(stderr, "bench: {} is not known; use --quick, --rows={}, --watch_seconds=N\n", wrong,
@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
     return ("," + rows + ",").find(fmt::format(",{},", name)) != std::string::npos;
   };
   if (wants("scan")) AddScanRows(setting, table);
+  if (wants("hash")) AddHashRows(setting, table);
   if (wants("bus")) AddBusRows(setting, table);
   if (wants("store")) AddStoreRows(setting, table);
   if (wants("triggers")) AddTriggerRows(setting, table);

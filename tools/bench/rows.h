@@ -27,6 +27,8 @@ void AddHopRows(const Setting& setting, Table& table);
 void AddBusRows(const Setting& setting, Table& table);
 // Storing events against SQLite alone.
 void AddStoreRows(const Setting& setting, Table& table);
+// Hashing files against openssl.
+void AddHashRows(const Setting& setting, Table& table);
 // What triggers cost an event, against SQLite asked for each event and trigger.
 void AddTriggerRows(const Setting& setting, Table& table);
 // From an event of a monitor to its alert in a file, through the real gateway.
