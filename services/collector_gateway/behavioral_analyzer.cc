@@ -32,6 +32,8 @@ constexpr double kEachMore = 0.1;
 constexpr double kSurest = 0.95;
 constexpr double kCleanConfidence = 0.6;
 constexpr size_t kMaxSiblings = 10;
+// Of one statement: a busy hour of a large fleet takes long to count.
+constexpr absl::Duration kQueryTime = absl::Seconds(5);
 
 bool FitsAny(const google::protobuf::RepeatedPtrField<std::string>& patterns,
              const std::string& name) {
@@ -87,7 +89,9 @@ class Behavior {
     bool is_enough;
   };
 
-  absl::Duration left() const { return base::Elapsed(clock_.MonotonicNow(), deadline_); }
+  absl::Duration left() const {
+    return std::min(base::Elapsed(clock_.MonotonicNow(), deadline_), kQueryTime);
+  }
   Struct& out() { return *result_.mutable_result(); }
   void Lack(std::string_view reason) { AddReason(reason, *result_.mutable_completeness()); }
   absl::Status LookAtAncestry();
@@ -99,6 +103,8 @@ class Behavior {
   absl::StatusOr<double> CountStarts(const char* column, const std::string& value, absl::Time since,
                                      absl::Time until);
   absl::Status LookAtFirstSeen(absl::Time oldest);
+  // One that took too long is a gap in what was looked at, not the end of all.
+  absl::Status InTime(std::string_view what, const absl::Status& status);
   void Conclude();
 
   const ProcessLookup& lookup_;
@@ -122,7 +128,7 @@ absl::Status Behavior::LookAtAncestry() {
     Struct entry = DescribeProcess(ancestor);
     if (out().ByteSizeLong() + entry.ByteSizeLong() > kMaxStructBytes / 2) break;
     AddObject(std::move(entry), list);
-    AddEvidence(ancestor.event.origin(), result_);
+    AddEvidence(ancestor.evidence, result_);
   }
   PutBool("ancestry_complete", ancestry_.gap.empty(), out());
   if (!ancestry_.gap.empty()) Lack(ancestry_.gap);
@@ -178,7 +184,7 @@ absl::Status Behavior::LookAtRate(const char* column, const std::string& value, 
   ASSIGN_OR_RETURN(const double now, CountStarts(column, value, since, until_));
   ASSIGN_OR_RETURN(const double earlier,
                    CountStarts(column, value, since - kRateHistory, since - absl::Nanoseconds(1)));
-  const double before = earlier * (kRateWindow / kRateHistory);
+  const double before = earlier * absl::FDivDuration(kRateWindow, kRateHistory);
   Struct& rate = PutObject(field, out());
   PutNumber("starts", now, rate);
   PutNumber("starts_before", before, rate);
@@ -223,11 +229,21 @@ absl::Status Behavior::LookAtHistory() {
     Lack("no rates and no first sight: nothing is stored");
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(LookAtRate("executable_path", process_.executable_path(), "starts_of_image",
-                             process_.executable_path()));
-  RETURN_IF_ERROR(LookAtRate("parent_key", process_.parent_key(), "starts_of_parent",
-                             fmt::format("children of {}", process_.parent_name())));
-  return LookAtFirstSeen(*oldest);
+  RETURN_IF_ERROR(
+      InTime("starts of the image", LookAtRate("executable_path", process_.executable_path(),
+                                               "starts_of_image", process_.executable_path())));
+  RETURN_IF_ERROR(InTime("starts of the parent's children",
+                         LookAtRate("parent_key", process_.parent_key(), "starts_of_parent",
+                                    fmt::format("children of {}", process_.parent_name()))));
+  return InTime("first sight", LookAtFirstSeen(*oldest));
+}
+
+absl::Status Behavior::InTime(std::string_view what, const absl::Status& status) {
+  const bool has_time_left = base::Elapsed(clock_.MonotonicNow(), deadline_) > absl::Seconds(0);
+  if (!absl::IsDeadlineExceeded(status) || !has_time_left) return status;
+  has_seen_all_ = false;
+  Lack(fmt::format("{}: there are too many events to look at", what));
+  return absl::OkStatus();
 }
 
 void Behavior::Conclude() {
@@ -256,7 +272,7 @@ void Behavior::Conclude() {
 
 absl::StatusOr<v1::AnalysisResult> Behavior::Run() {
   PutObject("process", out()) = DescribeProcess(known_);
-  AddEvidence(known_.event.origin(), result_);
+  AddEvidence(known_.evidence, result_);
   RETURN_IF_ERROR(LookAtAncestry());
   LookAtSiblings();
   RETURN_IF_ERROR(LookAtHistory());
@@ -279,16 +295,15 @@ BehavioralAnalyzer::BehavioralAnalyzer(BehavioralPorts ports)
 
 std::unique_ptr<analysis::StageCall> BehavioralAnalyzer::Begin(const v1::AnalyzeRequest& request,
                                                                absl::Duration timeout, Done done) {
-  const auto answer = std::make_shared<const Done>(std::move(done));
-  analysis::Begun begun = ports_.stages.Begin(
+  // Its callers keep to max_concurrent, so it waits for a thread rather than to be asked again.
+  return ports_.stages.BeginBounded(
       std::min(timeout, kMaxTime),
       [this, request](absl::Duration left, std::stop_token stop) -> analysis::StageOutcome {
         return {.result = Analyze(request, left, std::move(stop)), .alert_ids = {}};
       },
-      [answer](analysis::StageOutcome outcome) { (*answer)(std::move(outcome.result)); });
-  if (begun.call != nullptr) return std::move(begun.call);
-  (*answer)(absl::ResourceExhaustedError("as many analyses run as may"));
-  return EndedCall();
+      [done = std::move(done)](analysis::StageOutcome outcome) {
+        done(std::move(outcome.result));
+      });
 }
 
 absl::StatusOr<v1::AnalysisResult> BehavioralAnalyzer::Analyze(const v1::AnalyzeRequest& request,

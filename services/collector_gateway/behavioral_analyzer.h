@@ -20,7 +20,7 @@
 //
 // Threads:    BlockingStages' for the analysis; all methods from any.
 // Ownership:  borrows the pool and what Ports names, which outlive it.
-// Bounds:     as many at once as the pool has threads; 30 s each.
+// Bounds:     max_concurrent at once, which AnalyzerPool keeps to; 30 s each.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ struct BehavioralPorts {
   ProcessLookup::Ports lookup;
   // Of the gateway.
   std::string version;
-  // What the pool has room for: its threads.
+  // No more than the pool has threads.
   uint32_t max_concurrent = 2;
   // Whether what was seen of a host is whole. May be empty.
   std::function<v1::Completeness(const std::string& host)> completeness;

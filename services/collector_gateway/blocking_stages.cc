@@ -38,7 +38,7 @@ class BlockingStages::Core {
       : capacity_(options.threads + options.queue), clock_(clock) {}
 
   // False: no room.
-  bool Push(const std::shared_ptr<Job>& job);
+  bool Push(const std::shared_ptr<Job>& job, Bound bound);
   void Cancel(const std::shared_ptr<Job>& job);
   // Runs jobs until Stop.
   void RunJobs();
@@ -68,10 +68,10 @@ class BlockingStages::Core {
   std::function<void()> on_room_ GUARDED_BY(room_mu_);
 };
 
-bool BlockingStages::Core::Push(const std::shared_ptr<Job>& job) {
+bool BlockingStages::Core::Push(const std::shared_ptr<Job>& job, Bound bound) {
   {
     const MutexLock lock(mu_);
-    if (!is_stopped_ && waiting_.size() + running_.size() >= capacity_) {
+    if (!is_stopped_ && bound == Bound::kPool && waiting_.size() + running_.size() >= capacity_) {
       ++refused_;
       is_room_wanted_ = true;
       return false;
@@ -188,14 +188,25 @@ BlockingStages::BlockingStages(const Options& options, base::Clock& clock)
   }
 }
 
-analysis::Begun BlockingStages::Begin(absl::Duration timeout, Work work,
-                                      analysis::StageRunner::Done done) {
+std::unique_ptr<analysis::StageCall> BlockingStages::Add(absl::Duration timeout, Work work,
+                                                         analysis::StageRunner::Done done,
+                                                         Bound bound) {
   auto job = std::make_shared<Core::Job>();
   job->work = std::move(work);
   job->done = std::move(done);
   job->deadline = core_->clock().MonotonicNow() + std::min(timeout, absl::Hours(24));
-  if (!core_->Push(job)) return {};
-  return {.call = std::make_unique<Call>(core_, std::move(job))};
+  if (!core_->Push(job, bound)) return nullptr;
+  return std::make_unique<Call>(core_, std::move(job));
+}
+
+analysis::Begun BlockingStages::Begin(absl::Duration timeout, Work work,
+                                      analysis::StageRunner::Done done) {
+  return {.call = Add(timeout, std::move(work), std::move(done), Bound::kPool)};
+}
+
+std::unique_ptr<analysis::StageCall> BlockingStages::BeginBounded(
+    absl::Duration timeout, Work work, analysis::StageRunner::Done done) {
+  return Add(timeout, std::move(work), std::move(done), Bound::kCaller);
 }
 
 analysis::Begun BlockingStages::Begin(const analysis::StageWork& work, StageWork run,

@@ -59,6 +59,10 @@ class BlockingStages {
   analysis::Begun Begin(const analysis::StageWork& work, StageWork run,
                         analysis::StageRunner::Done done);
 
+  // The same for who has a bound of its own, in addition to the pool's: there is always room.
+  std::unique_ptr<analysis::StageCall> BeginBounded(absl::Duration timeout, Work work,
+                                                    analysis::StageRunner::Done done);
+
   // Called when there is room again after there was none, on any thread; quick. An empty function
   // ends it: no call is under way when this returns.
   void SetOnRoom(std::function<void()> on_room);
@@ -69,6 +73,11 @@ class BlockingStages {
   Statistics statistics() const;
 
  private:
+  enum class Bound { kPool, kCaller };
+
+  std::unique_ptr<analysis::StageCall> Add(absl::Duration timeout, Work work,
+                                           analysis::StageRunner::Done done, Bound bound);
+
   class Core;
   class Call;
 

@@ -101,6 +101,16 @@ TEST(BlockingStagesTest, RefusesWhatIsMoreThanItsBoundAndTellsWhenThereIsRoom) {
   EXPECT_EQ(bench.AwaitEnded(3).back(), "again OK");
 }
 
+TEST(BlockingStagesTest, WhoHasABoundOfItsOwnWaitsForAThread) {
+  Bench bench;
+  BlockingStages stages({.threads = 1, .queue = 0}, base::Clock::Real());
+  const auto first = stages.Begin(kLong, bench.Blocks(), bench.Ends("first"));
+  EXPECT_EQ(stages.Begin(kLong, bench.Blocks(), bench.Ends("refused")).call, nullptr);
+  EXPECT_NE(stages.BeginBounded(kLong, bench.Blocks(), bench.Ends("bounded")), nullptr);
+  bench.Open();
+  EXPECT_THAT(bench.AwaitEnded(2), ElementsAre("first OK", "bounded OK"));
+}
+
 TEST(BlockingStagesTest, CancelStopsWhatRunsAndTakesBackWhatWaits) {
   Bench bench;
   BlockingStages stages({.threads = 1, .queue = 1}, base::Clock::Real());

@@ -138,7 +138,7 @@ void Enrichment::DescribeMany(const std::vector<KnownProcess>& found) {
   ListValue& list = PutList("processes", out());
   for (const KnownProcess& process : found) {
     if (!AddWithin(kMaxStructBytes, out(), DescribeProcess(process), list)) break;
-    AddEvidence(process.event.origin(), result_);
+    AddEvidence(process.evidence, result_);
   }
   const v1::AnalysisTarget& target = work_.execution->target();
   result_.set_summary(fmt::format("{} processes fit {}", found.size(), TextOf(target)));
@@ -152,7 +152,7 @@ void Enrichment::DescribeMany(const std::vector<KnownProcess>& found) {
 absl::Status Enrichment::DescribeOne(const KnownProcess& process) {
   const v1::EnrichmentStage& config = work_.definition().enrichment();
   PutObject("process", out()) = DescribeProcess(process);
-  AddEvidence(process.event.origin(), result_);
+  AddEvidence(process.evidence, result_);
   if (Wants(config, v1::ENRICHMENT_CONTAINER)) PutContainer(process.event.process(), out());
   if (Wants(config, v1::ENRICHMENT_USER)) PutUser(process.event.process(), out());
   if (Wants(config, v1::ENRICHMENT_HASH)) PutHash(process.event, lookup_, out());
@@ -173,7 +173,7 @@ absl::Status Enrichment::AddAncestry(const KnownProcess& process) {
       is_whole = false;
       break;
     }
-    AddEvidence(ancestor.event.origin(), result_);
+    AddEvidence(ancestor.evidence, result_);
   }
   PutBool("ancestry_complete", is_whole, out());
   result_.set_summary(ChainText(process, ancestry));
@@ -185,6 +185,10 @@ absl::Status Enrichment::AddHistory(const KnownProcess& process) {
       lookup_.LastEvents(process.event.process().process_key(), kMaxHistory, timeout(), stop_);
   if (absl::IsFailedPrecondition(events.status())) {
     Lack("no history: nothing is stored");
+    return absl::OkStatus();
+  }
+  if (absl::IsDeadlineExceeded(events.status())) {
+    Lack("no history: it was not found in time");
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(events.status());

@@ -157,4 +157,11 @@ grpc::Status FakeMonitor::StreamEventBatches(
   return Linger(context, script.ends);
 }
 
+grpc::Status FakeMonitor::ExecuteTask(grpc::ServerContext* /*context*/,
+                                      const v1::ExecuteTaskRequest* request,
+                                      grpc::ServerWriter<v1::ExecuteTaskResponse>* writer) {
+  if (!task) return {grpc::StatusCode::UNIMPLEMENTED, "no tasks"};
+  return task(*request, [&](const v1::ExecuteTaskResponse& response) { writer->Write(response); });
+}
+
 }  // namespace daemoneye::gateway

@@ -37,6 +37,10 @@ class FakeMonitor final : public v1::MonitorService::Service {
   std::function<Script(const v1::StreamEventsRequest&)> snapshot;
   std::function<Script(const v1::StreamEventsRequest&)> live;
   bool has_batches = true;
+  // Answers ExecuteTask, writing with `write`. Empty: UNIMPLEMENTED.
+  std::function<grpc::Status(const v1::ExecuteTaskRequest&,
+                             const std::function<void(const v1::ExecuteTaskResponse&)>& write)>
+      task;
 
   // Waits until `count` live streams were opened in all; the request of the last one.
   v1::StreamEventsRequest AwaitLiveStream(int count);
@@ -55,6 +59,9 @@ class FakeMonitor final : public v1::MonitorService::Service {
   grpc::Status StreamEventBatches(
       grpc::ServerContext* context, const v1::StreamEventBatchesRequest* request,
       grpc::ServerWriter<v1::StreamEventBatchesResponse>* writer) override;
+
+  grpc::Status ExecuteTask(grpc::ServerContext* context, const v1::ExecuteTaskRequest* request,
+                           grpc::ServerWriter<v1::ExecuteTaskResponse>* writer) override;
 
   Script ScriptFor(const v1::StreamEventsRequest& request);
   grpc::Status Linger(grpc::ServerContext* context, bool ends);

@@ -1,11 +1,21 @@
 #include "services/collector_gateway/link_completeness.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "fmt/format.h"
 
 namespace daemoneye::gateway {
 namespace {
 
 constexpr int kMaxReasons = 16;
+
+bool TellsOf(const MonitorLink::Status& link, const std::string& host) {
+  if (link.monitor.host() == host) return true;
+  return std::ranges::any_of(link.monitor.origins(), [&](const v1::Publisher& publisher) {
+    return publisher.host() == host;
+  });
+}
 
 }  // namespace
 
@@ -31,6 +41,28 @@ v1::Completeness CompletenessOf(const std::vector<std::string>& unresolved,
     }
   }
   completeness.set_complete(completeness.reasons().empty());
+  return completeness;
+}
+
+v1::Completeness CompletenessOfHost(const LinkSet& links, const std::string& host) {
+  return host.empty() ? CompletenessOf(links) : CompletenessOfHost(links.statuses(), host);
+}
+
+v1::Completeness CompletenessOfHost(const std::vector<MonitorLink::Status>& links,
+                                    const std::string& host) {
+  std::vector<MonitorLink::Status> of_host;
+  bool is_told = false;
+  for (const MonitorLink::Status& link : links) {
+    const bool is_known = !link.monitor.stream_id().empty();
+    const bool tells = TellsOf(link, host);
+    is_told |= tells;
+    if (tells || !is_known) of_host.push_back(link);
+  }
+  v1::Completeness completeness = CompletenessOf({}, of_host);
+  if (!is_told) {
+    completeness.set_complete(false);
+    completeness.add_reasons(fmt::format("no monitor tells of host {}", host));
+  }
   return completeness;
 }
 

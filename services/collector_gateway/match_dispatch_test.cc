@@ -184,5 +184,28 @@ TEST(LinkCompletenessTest, DeadLinksGapsAndUnknownNamesAreReasons) {
                           "12 events of unix:/gap were lost in 1 gaps"));
 }
 
+TEST(LinkCompletenessTest, OfAHostOnlyThoseThatTellOfItCount) {
+  MonitorLink::Status good, dead, gateway, unknown;
+  for (MonitorLink::Status* link : {&good, &dead, &gateway}) {
+    link->monitor.set_stream_id("s");
+    link->monitor.set_monitor("procmond");
+    link->state = v1::MONITOR_STATE_STREAMING;
+  }
+  good.monitor.set_host("a");
+  dead.monitor.set_host("b");
+  dead.state = v1::MONITOR_STATE_RETRYING;
+  gateway.monitor.set_host("zone");
+  gateway.monitor.add_origins()->set_host("c");
+  EXPECT_TRUE(CompletenessOfHost({good, dead, gateway}, "a").complete());
+  EXPECT_TRUE(CompletenessOfHost({good, dead, gateway}, "c").complete());
+  EXPECT_THAT(CompletenessOfHost({good, dead, gateway}, "b").reasons(),
+              ElementsAre("procmond@b does not stream: RETRYING"));
+  EXPECT_THAT(CompletenessOfHost({good, dead, gateway}, "d").reasons(),
+              ElementsAre("no monitor tells of host d"));
+  unknown.address = "unix:/new";
+  EXPECT_THAT(CompletenessOfHost({good, unknown}, "a").reasons(),
+              ElementsAre("unix:/new does not stream: CONNECTING"));
+}
+
 }  // namespace
 }  // namespace daemoneye::gateway

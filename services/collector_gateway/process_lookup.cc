@@ -27,7 +27,10 @@ sql::Cell TextCell(std::string_view text) { return {.type = sql::CellType::kText
 
 KnownProcess ProcessAt(const sql::ProcessTable& table, size_t slot) {
   const std::optional<int64_t> end_ns = table.end_ns(slot);
-  return {.event = table.event(slot), .is_living = !end_ns.has_value(), .end_ns = end_ns};
+  return {.event = table.event(slot),
+          .is_living = !end_ns.has_value(),
+          .end_ns = end_ns,
+          .evidence = table.event(slot).origin()};
 }
 
 // Calls `take` with each row that an indexed column says may have `value`.
@@ -151,12 +154,37 @@ absl::StatusOr<std::optional<KnownProcess>> ProcessLookup::FindStored(std::strin
   KnownProcess process{.is_living = false};
   if (last->process().action() == v1::PROCESS_ACTION_STOP) process.end_ns = TimeOf(*last);
   process.event = std::move(*last);
+  process.evidence = process.event.origin();
   return process;
+}
+
+void ProcessLookup::AddEvidence(KnownProcess& process, absl::Duration timeout,
+                                std::stop_token stop) const {
+  if (process.evidence.sequence() != 0) return;
+  const absl::StatusOr<std::vector<v1::QueryRow>> rows = Query(
+      "SELECT monitor, host, origin_stream_id, origin_sequence FROM process_events WHERE "
+      "process_key = ?1 AND action <> 'SAMPLE' ORDER BY event_time DESC LIMIT 1",
+      {TextParameter(process.event.process().process_key())}, timeout, std::move(stop));
+  // Without a store, or an event in it, there is none.
+  if (!rows.ok() || rows->empty()) return;
+  const v1::QueryRow& row = rows->front();
+  process.evidence.set_monitor(row.cells(0).string());
+  process.evidence.set_host(row.cells(1).string());
+  process.evidence.set_stream_id(row.cells(2).string());
+  process.evidence.set_sequence(static_cast<uint64_t>(row.cells(3).int64()));
 }
 
 absl::StatusOr<std::vector<KnownProcess>> ProcessLookup::Find(const v1::AnalysisTarget& target,
                                                               absl::Duration timeout,
                                                               std::stop_token stop) const {
+  ASSIGN_OR_RETURN(std::vector<KnownProcess> found, FindAll(target, timeout, stop));
+  for (KnownProcess& process : found) AddEvidence(process, timeout, stop);
+  return found;
+}
+
+absl::StatusOr<std::vector<KnownProcess>> ProcessLookup::FindAll(const v1::AnalysisTarget& target,
+                                                                 absl::Duration timeout,
+                                                                 std::stop_token stop) const {
   std::vector<KnownProcess> found;
   if (!target.process_key().empty()) {
     std::optional<KnownProcess> process = FindLive(target.process_key());
@@ -201,12 +229,18 @@ absl::StatusOr<Ancestry> ProcessLookup::AncestorsOf(const KnownProcess& process,
     }
     std::optional<KnownProcess> parent = FindLive(key);
     if (!parent.has_value()) {
-      ASSIGN_OR_RETURN(parent, FindStored(key, timeout, stop));
+      absl::StatusOr<std::optional<KnownProcess>> stored = FindStored(key, timeout, stop);
+      if (absl::IsDeadlineExceeded(stored.status())) {
+        ancestry.gap = fmt::format("the ancestor {} was not found in time", key);
+        return ancestry;
+      }
+      ASSIGN_OR_RETURN(parent, std::move(stored));
     }
     if (!parent.has_value()) {
       ancestry.gap = fmt::format("the ancestor {} is not known", key);
       return ancestry;
     }
+    AddEvidence(*parent, timeout, stop);
     ancestry.processes.push_back(*std::move(parent));
     at = &ancestry.processes.back().event.process();
   }

@@ -32,6 +32,9 @@ struct KnownProcess {
   bool is_living = true;
   // When it ended, ns since 1970, where that is known.
   std::optional<int64_t> end_ns;
+  // An event of the log that tells of it: the last word, or what the store has where that is part
+  // of a snapshot. Without a sequence: there is none.
+  v1::Origin evidence;
 };
 
 struct Ancestry {
@@ -96,6 +99,10 @@ class ProcessLookup {
   std::optional<absl::Time> oldest_stored() const;
 
  private:
+  absl::StatusOr<std::vector<KnownProcess>> FindAll(const v1::AnalysisTarget& target,
+                                                    absl::Duration timeout,
+                                                    std::stop_token stop) const;
+  void AddEvidence(KnownProcess& process, absl::Duration timeout, std::stop_token stop) const;
   std::optional<KnownProcess> FindLive(std::string_view process_key) const;
   absl::StatusOr<std::optional<KnownProcess>> FindStored(std::string_view process_key,
                                                          absl::Duration timeout,

@@ -55,9 +55,7 @@ Struct DescribeProcess(const KnownProcess& known) {
     PutText("end_time", TimeText(absl::FromUnixNanos(*known.end_ns)), out);
   }
   PutBool("living", known.is_living, out);
-  if (known.event.origin().sequence() != 0) {
-    PutObject("origin", out) = DescribeOrigin(known.event.origin());
-  }
+  if (known.evidence.sequence() != 0) PutObject("origin", out) = DescribeOrigin(known.evidence);
   return out;
 }
 

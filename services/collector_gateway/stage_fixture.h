@@ -100,6 +100,9 @@ class KnownGateway {
     origin.set_stream_id("11111111-1111-4111-8111-111111111111");
     origin.set_sequence(sequence_);
     Store(event);
+    // Before it is first asked it takes what the bus knows.
+    const v1::CollectionEvent* const one[] = {&event};
+    if (engine_->needs_events()) engine_->Process(one);
     event::EventList events;
     events.push_back(std::move(event));
     bus_.Publish(std::move(events));
