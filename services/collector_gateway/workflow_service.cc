@@ -142,7 +142,7 @@ grpc::ServerUnaryReactor* WorkflowService::CreateWorkflow(grpc::CallbackServerCo
       [this, actor = rpc::OperatorName(*context)](const auto& call) {
         absl::StatusOr<v1::Workflow> created = ports_.registry.Create(call->request.workflow());
         Audit(actor, "CreateWorkflow", call->request.workflow().id(), created.status());
-        if (created.ok()) *call->response.mutable_workflow() = *std::move(created);
+        if (created.ok()) call->response.mutable_workflow()->Swap(&*created);
         call->End(created.status());
       });
 }
