@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "libs/alerting/alert_filter.h"
 
@@ -164,8 +166,9 @@ absl::StatusOr<std::vector<storage::Delivery>> MemoryAlertStore::DeadLetters(
       if (is_wanted) letters.emplace_back(&entry, &row);
     }
   }
-  // Within a sink they are in order already.
-  std::ranges::stable_sort(letters, {}, [](const auto& letter) { return letter.second->sink; });
+  std::ranges::sort(letters, {}, [](const auto& letter) {
+    return std::pair(std::string_view(letter.second->sink), letter.first->alert.sequence());
+  });
   if (letters.size() > max_letters) letters.resize(max_letters);
   std::vector<storage::Delivery> found;
   for (const auto& [entry, row] : letters) found.push_back(DeliveryOf(*entry, *row));
