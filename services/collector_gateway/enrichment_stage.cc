@@ -30,7 +30,10 @@ std::string TextOf(const v1::AnalysisTarget& target) {
 
 void PutContainer(const v1::ProcessEvent& process, Struct& out) {
   Struct& container = PutObject("container", out);
-  PutBool("in_container", process.has_container_id(), container);
+  // Without its control group nobody can say that it is in none.
+  if (process.has_container_id() || process.has_cgroup_path()) {
+    PutBool("in_container", process.has_container_id(), container);
+  }
   PutText("container_id", process.container_id(), container);
   PutText("pod_uid", process.pod_uid(), container);
   PutText("cgroup_path", process.cgroup_path(), container);

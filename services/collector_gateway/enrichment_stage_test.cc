@@ -146,6 +146,19 @@ TEST_F(EnrichmentStageTest, TellsContainerUserHashAndHistory) {
       << "the newest first, without samples";
 }
 
+TEST_F(EnrichmentStageTest, OnlyAControlGroupTellsThatThereIsNoContainer) {
+  known_.Tell(KnownGateway::Start(7, 0, "nc"));
+  v1::CollectionEvent event = KnownGateway::Start(8, 0, "nc");
+  event.mutable_process()->set_cgroup_path("/user.slice");
+  known_.Tell(event);
+  const auto unknown = Run(kSevenOnH, "add: ENRICHMENT_CONTAINER");
+  const auto none = Run("process_key: 'key-8'", "add: ENRICHMENT_CONTAINER");
+  ASSERT_TRUE(unknown.ok() && none.ok());
+  EXPECT_EQ(unknown->result().fields().at("container").struct_value().fields().size(), 0u);
+  const Struct& container = none->result().fields().at("container").struct_value();
+  EXPECT_FALSE(container.fields().at("in_container").bool_value());
+}
+
 TEST_F(EnrichmentStageTest, ComparesWithTheFirstHashThatWasSeenOfThePath) {
   for (const auto& [pid, hash] : {std::pair(6, "abc"), std::pair(7, "def"), std::pair(8, "abc")}) {
     v1::CollectionEvent event = KnownGateway::Start(static_cast<uint32_t>(pid), 0, "nc");
@@ -205,6 +218,22 @@ TEST_F(EnrichmentStageTest, AProcessThatEndedIsFoundInTheStore) {
   const Struct& process = result->result().fields().at("process").struct_value();
   EXPECT_EQ(TextOf(process, "name"), "nc");
   EXPECT_FALSE(process.fields().at("living").bool_value());
+}
+
+TEST_F(EnrichmentStageTest, OfAProcessThatStoppedTheRecordBeforeTellsWhatItWas) {
+  known_.Store(KnownGateway::Start(7, 0, "nc"));
+  v1::CollectionEvent stop;
+  stop.mutable_event_time()->set_seconds(kEventSeconds + 5);
+  stop.mutable_process()->set_action(v1::PROCESS_ACTION_STOP);
+  stop.mutable_process()->set_process_key("key-7");
+  known_.Store(stop);
+  const auto result = Run(kSevenOnH, "add: ENRICHMENT_USER");
+  ASSERT_TRUE(result.ok()) << result.status();
+  const Struct& process = result->result().fields().at("process").struct_value();
+  EXPECT_EQ(TextOf(process, "name"), "nc");
+  EXPECT_EQ(TextOf(process, "end_time"), "2023-11-14T22:13:25Z");
+  ASSERT_EQ(result->evidence_size(), 1);
+  EXPECT_EQ(result->evidence(0).sequence(), 2u);
 }
 
 TEST_F(EnrichmentStageTest, WithoutAStoreAndWithGapsItIsNotComplete) {

@@ -1,6 +1,8 @@
 #include "services/collector_gateway/process_lookup.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -16,6 +18,8 @@ namespace {
 
 // Rows that are looked at while nothing is evaluated, where no index helps.
 constexpr size_t kSlotsAtOnce = 1'024;
+constexpr char kOfProcess[] =
+    "SELECT origin_stream_id, origin_sequence FROM process_events WHERE process_key = ?1";
 
 size_t ColumnOf(std::string_view name) {
   const auto columns = sql::ProcessTable::Columns();
@@ -51,8 +55,8 @@ bool IsOfHost(const v1::CollectionEvent& event, std::string_view host) {
 }
 
 void SortLivingFirst(std::vector<KnownProcess>& found) {
-  std::ranges::stable_sort(found, [](const KnownProcess& a, const KnownProcess& b) {
-    return a.is_living && !b.is_living;
+  std::ranges::sort(found, {}, [](const KnownProcess& process) {
+    return std::pair(!process.is_living, std::string_view(process.event.process().process_key()));
   });
   if (found.size() > ProcessLookup::kMaxMatches) found.resize(ProcessLookup::kMaxMatches);
 }
@@ -118,26 +122,39 @@ absl::StatusOr<std::vector<v1::QueryRow>> ProcessLookup::Query(std::string sql,
   return std::move(answer.rows);
 }
 
+absl::StatusOr<std::vector<v1::CollectionEvent>> ProcessLookup::Events(std::string sql,
+                                                                       std::string_view process_key,
+                                                                       absl::Duration timeout,
+                                                                       std::stop_token stop) const {
+  ASSIGN_OR_RETURN(const std::vector<v1::QueryRow> rows,
+                   Query(std::move(sql), {TextParameter(process_key)}, timeout, std::move(stop)));
+  std::vector<v1::CollectionEvent> events;
+  for (const v1::QueryRow& row : rows) {
+    v1::Origin origin;
+    origin.set_stream_id(row.cells(0).string());
+    origin.set_sequence(static_cast<uint64_t>(row.cells(1).int64()));
+    absl::StatusOr<v1::CollectionEvent> event = ports_.events->Find(origin);
+    if (event.ok()) events.push_back(*std::move(event));
+  }
+  return events;
+}
+
 absl::StatusOr<std::vector<v1::CollectionEvent>> ProcessLookup::LastEvents(
     std::string_view process_key, size_t max_events, absl::Duration timeout,
     std::stop_token stop) const {
   std::vector<v1::CollectionEvent> events;
   for (const char* table : {"process_events", "network_events", "filesystem_events"}) {
     const char* only = table == std::string_view("process_events") ? " AND action <> 'SAMPLE'" : "";
-    ASSIGN_OR_RETURN(const std::vector<v1::QueryRow> rows,
-                     Query(fmt::format("SELECT origin_stream_id, origin_sequence FROM {} WHERE "
-                                       "process_key = ?1{} ORDER BY event_time DESC LIMIT {}",
-                                       table, only, max_events),
-                           {TextParameter(process_key)}, timeout, stop));
-    for (const v1::QueryRow& row : rows) {
-      v1::Origin origin;
-      origin.set_stream_id(row.cells(0).string());
-      origin.set_sequence(static_cast<uint64_t>(row.cells(1).int64()));
-      absl::StatusOr<v1::CollectionEvent> event = ports_.events->Find(origin);
-      if (event.ok()) events.push_back(*std::move(event));
-    }
+    ASSIGN_OR_RETURN(std::vector<v1::CollectionEvent> found,
+                     Events(fmt::format("SELECT origin_stream_id, origin_sequence FROM {} WHERE "
+                                        "process_key = ?1{} ORDER BY event_time DESC LIMIT {}",
+                                        table, only, max_events),
+                            process_key, timeout, stop));
+    std::ranges::move(found, std::back_inserter(events));
   }
-  std::ranges::stable_sort(events, std::greater(), TimeOf);
+  std::ranges::sort(events, std::greater(), [](const v1::CollectionEvent& event) {
+    return std::pair(TimeOf(event), event.origin().sequence());
+  });
   if (events.size() > max_events) events.resize(max_events);
   return events;
 }
@@ -146,15 +163,16 @@ absl::StatusOr<std::optional<KnownProcess>> ProcessLookup::FindStored(std::strin
                                                                       absl::Duration timeout,
                                                                       std::stop_token stop) const {
   if (ports_.queries == nullptr || ports_.events == nullptr) return std::nullopt;
+  // SAMPLE too: the last two of whatever kind are found at once, those of a rare kind may not be.
   ASSIGN_OR_RETURN(std::vector<v1::CollectionEvent> events,
-                   LastEvents(process_key, 8, timeout, std::move(stop)));
-  const auto last = std::ranges::find_if(
-      events, [](const v1::CollectionEvent& event) { return event.has_process(); });
-  if (last == events.end()) return std::nullopt;
-  KnownProcess process{.is_living = false};
-  if (last->process().action() == v1::PROCESS_ACTION_STOP) process.end_ns = TimeOf(*last);
-  process.event = std::move(*last);
-  process.evidence = process.event.origin();
+                   Events(std::string(kOfProcess) + " ORDER BY event_time DESC LIMIT 2",
+                          process_key, timeout, std::move(stop)));
+  if (events.empty()) return std::nullopt;
+  KnownProcess process{.is_living = false, .evidence = events.front().origin()};
+  const bool has_stopped = events.front().process().action() == v1::PROCESS_ACTION_STOP;
+  if (has_stopped) process.end_ns = TimeOf(events.front());
+  // A STOP says little of the process; the event before it has the full record.
+  process.event = std::move(has_stopped && events.size() > 1 ? events[1] : events[0]);
   return process;
 }
 
@@ -163,7 +181,7 @@ void ProcessLookup::AddEvidence(KnownProcess& process, absl::Duration timeout,
   if (process.evidence.sequence() != 0) return;
   const absl::StatusOr<std::vector<v1::QueryRow>> rows = Query(
       "SELECT monitor, host, origin_stream_id, origin_sequence FROM process_events WHERE "
-      "process_key = ?1 AND action <> 'SAMPLE' ORDER BY event_time DESC LIMIT 1",
+      "process_key = ?1 ORDER BY event_time DESC LIMIT 1",
       {TextParameter(process.event.process().process_key())}, timeout, std::move(stop));
   // Without a store, or an event in it, there is none.
   if (!rows.ok() || rows->empty()) return;

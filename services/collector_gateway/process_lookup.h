@@ -103,6 +103,11 @@ class ProcessLookup {
                                                     absl::Duration timeout,
                                                     std::stop_token stop) const;
   void AddEvidence(KnownProcess& process, absl::Duration timeout, std::stop_token stop) const;
+  // The events whose stream_id and sequence a statement returns; ?1 is the key.
+  absl::StatusOr<std::vector<v1::CollectionEvent>> Events(std::string sql,
+                                                          std::string_view process_key,
+                                                          absl::Duration timeout,
+                                                          std::stop_token stop) const;
   std::optional<KnownProcess> FindLive(std::string_view process_key) const;
   absl::StatusOr<std::optional<KnownProcess>> FindStored(std::string_view process_key,
                                                          absl::Duration timeout,
