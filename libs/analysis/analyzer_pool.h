@@ -39,8 +39,8 @@ class AnalyzerPool {
   ~AnalyzerPool();
 
   // Whether `analyzer` can be asked for this kind of analysis with that priority, whether or not it
-  // has room: FailedPrecondition, naming what it can do or, where there is none of that name, who there
-  // is. Unavailable: as that, but some have not answered yet.
+  // has room: FailedPrecondition, naming what it can do or, where there is none of that name, who
+  // there is. Unavailable: as that, but some have not answered yet.
   absl::Status Check(std::string_view analyzer, v1::AnalysisType type, std::string_view custom_type,
                      v1::TriggerPriority priority) const;
 

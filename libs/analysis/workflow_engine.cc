@@ -30,6 +30,7 @@ using base::operator+;
 
 constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 constexpr absl::Duration kIdle = absl::Hours(1);
+constexpr size_t kMaxEndedKeys = 1'000;
 constexpr size_t kPriorities = v1::TriggerPriority_ARRAYSIZE;
 
 bool MayPass(const absl::Status& status) {
@@ -40,6 +41,12 @@ bool MayPass(const absl::Status& status) {
 v1::TriggerPriority PriorityOf(const v1::WorkflowExecution& execution) {
   return execution.priority() == v1::TRIGGER_PRIORITY_UNSPECIFIED ? v1::TRIGGER_PRIORITY_NORMAL
                                                                   : execution.priority();
+}
+
+size_t ResultBytes(const v1::WorkflowExecution& execution) {
+  size_t bytes = 0;
+  for (const v1::StageExecution& stage : execution.stages()) bytes += stage.result().ByteSizeLong();
+  return bytes;
 }
 
 struct Outcome {
@@ -413,6 +420,11 @@ void WorkflowEngine::Impl::OnOutcome(Live& live, Outcome outcome) {
   absl::StatusOr<v1::AnalysisResult>& result = outcome.outcome.result;
   absl::Status status = result.status();
   if (status.ok()) status = CheckResult(*result);
+  if (status.ok() &&
+      ResultBytes(live.run.execution()) + result->ByteSizeLong() > options_.max_result_bytes) {
+    status = absl::OutOfRangeError(
+        fmt::format("with it the results are longer than {} bytes", options_.max_result_bytes));
+  }
   if (status.ok()) return live.run.OnCompleted(outcome.stage, *std::move(result), clock_.Now());
   const std::string why = status.ToString();
   const Monotonic now = clock_.MonotonicNow();
@@ -478,7 +490,10 @@ void WorkflowEngine::Impl::FreeSlots() {
     const v1::WorkflowExecution& execution = live.run.execution();
     if (!live.run.has_ended()) continue;
     MutexLock lock(mu_);
-    ++statistics_.ended[{execution.workflow_id(), execution.status()}];
+    const std::pair key(execution.workflow_id(), execution.status());
+    const bool is_known =
+        statistics_.ended.contains(key) || statistics_.ended.size() < kMaxEndedKeys;
+    ++statistics_.ended[is_known ? key : std::pair(std::string("other"), key.second)];
     if (live.is_started) {
       --running_;
     } else {

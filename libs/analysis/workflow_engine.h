@@ -35,6 +35,8 @@ struct WorkflowEngineOptions {
   size_t max_pending = 1'000;
   // Executions that have ended and are still answered for without the store.
   size_t max_finished = 100;
+  // What the results of an execution's stages may weigh together.
+  size_t max_result_bytes = 1 << 20;
   // How often an execution may be found unfinished at a start, before it has failed.
   uint32_t max_resumes = 3;
 };
@@ -42,7 +44,7 @@ struct WorkflowEngineOptions {
 struct WorkflowStatistics {
   size_t pending = 0;
   size_t running = 0;
-  // Ended, by workflow id and status.
+  // Ended, by workflow id and status; beyond 1,000 of those under "other".
   std::map<std::pair<std::string, v1::ExecutionStatus>, uint64_t> ended;
   uint64_t refused = 0;
   uint64_t retries = 0;

@@ -91,6 +91,19 @@ class WorkflowEngineTest : public testing::Test {
   std::optional<WorkflowEngine> engine_;  // last: its thread uses the rest
 };
 
+TEST_F(WorkflowEngineTest, AStageWhoseResultIsTooMuchWithTheOthersFails) {
+  MakeEngine({.max_result_bytes = 3'000});
+  runner_.AnswerWith([](const StageWork&) {
+    return StageOutcome{.result = FakeResult(std::string(1'000, 'x')), .alert_ids = {}};
+  });
+  Submit(Request({{"a"}, {"b", "a"}, {"c", "b"}}));
+  const ExecutionPtr ended = AwaitEnded(1).front();
+  EXPECT_EQ(ended->status(), v1::EXECUTION_STATUS_FAILED);
+  EXPECT_EQ(StageOf(ended, 1), v1::STAGE_STATUS_COMPLETED);
+  EXPECT_EQ(StageOf(ended, 2), v1::STAGE_STATUS_FAILED);
+  EXPECT_THAT(ended->stages(2).error(), HasSubstr("longer than 3000 bytes"));
+}
+
 TEST_F(WorkflowEngineTest, ResultsOfStagesReachThoseBehindThem) {
   MakeEngine();
   Submit(Request({{"first"}, {"second", "first"}}));

@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "fmt/format.h"
+#include "libs/base/text.h"
 #include "libs/event/event_builder.h"
 
 namespace daemoneye::analysis {
@@ -12,8 +13,13 @@ namespace {
 
 // Errors of others are texts from outside.
 constexpr size_t kMaxErrorBytes = 1'024;
+constexpr int kMaxReasons = 64;
 
-std::string Bounded(std::string_view text) { return std::string(text.substr(0, kMaxErrorBytes)); }
+// Who failed may say anything, and a message that is not UTF-8 can never be read again.
+std::string Bounded(std::string_view text) {
+  const std::string escaped = base::IsUtf8(text) ? "" : base::EscapeBytes(text);
+  return std::string(base::Utf8Prefix(base::IsUtf8(text) ? text : escaped, kMaxErrorBytes));
+}
 
 }  // namespace
 
@@ -94,18 +100,25 @@ void WorkflowRun::OnRetry(int i, std::string_view why) {
   Changed();
 }
 
+// A stage often repeats what those before it said.
+void WorkflowRun::AddReason(int i, std::string_view why) {
+  auto& reasons = *execution_.mutable_completeness()->mutable_reasons();
+  const std::string reason = Bounded(fmt::format("stage {}: {}", stage(i).id(), why));
+  const bool is_known = std::ranges::any_of(
+      reasons, [&](const std::string& known) { return reason.ends_with(known); });
+  if (!is_known && reasons.size() < kMaxReasons) *reasons.Add() = reason;
+}
+
 void WorkflowRun::OnCompleted(int i, v1::AnalysisResult result, absl::Time now) {
-  for (const std::string& reason : result.completeness().reasons()) {
-    execution_.mutable_completeness()->add_reasons(fmt::format("{}: {}", stage(i).id(), reason));
-  }
+  for (const std::string& reason : result.completeness().reasons()) AddReason(i, reason);
   *execution_.mutable_stages(i)->mutable_result() = std::move(result);
   EndStage(i, v1::STAGE_STATUS_COMPLETED, "", now);
   Settle(now);
 }
 
 void WorkflowRun::OnFailed(int i, v1::StageStatus status, std::string_view why, absl::Time now) {
-  execution_.mutable_completeness()->add_reasons(
-      Bounded(fmt::format("{}: {}", stage(i).id(), why)));
+  constexpr size_t kPrefix = sizeof("STAGE_STATUS");
+  AddReason(i, fmt::format("{}: {}", v1::StageStatus_Name(status).substr(kPrefix), why));
   EndStage(i, status, why, now);
   Settle(now);
 }

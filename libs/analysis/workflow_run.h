@@ -52,6 +52,8 @@ class WorkflowRun {
  private:
   enum class Need { kOpen, kMet, kUnmeetable };
   Need NeedOf(int i) const;
+  // One more reason why what it rests on was not whole.
+  void AddReason(int i, std::string_view why);
   void EndStage(int i, v1::StageStatus status, std::string_view why, absl::Time now);
   // Skips what cannot start any more, and ends the execution with its last stage.
   void Settle(absl::Time now);

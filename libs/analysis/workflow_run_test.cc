@@ -77,7 +77,34 @@ TEST(WorkflowRunTest, AFailedStageSkipsWhatDependsOnItAndTheOthersGoOn) {
   Complete(run, 1);
   EXPECT_EQ(run.execution().status(), v1::EXECUTION_STATUS_FAILED);
   EXPECT_EQ(run.execution().error(), "stage a: broken");
-  EXPECT_THAT(run.execution().completeness().reasons(), ElementsAre("a: broken"));
+  EXPECT_THAT(run.execution().completeness().reasons(), ElementsAre("stage a: FAILED: broken"));
+}
+
+TEST(WorkflowRunTest, AnErrorThatIsNotUtf8CanBeReadAgain) {
+  WorkflowRun run = Started({{"a", {}}});
+  run.TakeReady(kNow);
+  run.OnAttempt(0);
+  run.OnFailed(0, v1::STAGE_STATUS_FAILED, "bad \xff\n" + std::string(5'000, 'x'), kNow);
+  v1::WorkflowExecution again;
+  ASSERT_TRUE(again.ParseFromString(run.execution().SerializeAsString()));
+  EXPECT_EQ(again.stages(0).error().substr(0, 9), "bad \\xff\n");
+  EXPECT_LE(again.stages(0).error().size(), 1'024u);
+}
+
+TEST(WorkflowRunTest, SaysOnceWhatStagesRepeat) {
+  WorkflowRun run = Started({{"a", {}}, {"b", {"a"}}, {"c", {"b"}}});
+  const auto complete = [&run](int i, const char* reason) {
+    run.TakeReady(kNow);
+    run.OnAttempt(i);
+    v1::AnalysisResult result;
+    result.mutable_completeness()->add_reasons(reason);
+    run.OnCompleted(i, result, kNow);
+  };
+  complete(0, "a monitor is away");
+  complete(1, "stage a: a monitor is away");
+  complete(2, "the store is young");
+  EXPECT_THAT(run.execution().completeness().reasons(),
+              ElementsAre("stage a: a monitor is away", "stage c: the store is young"));
 }
 
 TEST(WorkflowRunTest, AnOptionalStagesFailureSkipsOnlyThoseThatRequireIt) {

@@ -58,7 +58,9 @@ v1::Severity SeverityOf(const v1::AlertingStage& config, const v1::StageExecutio
 std::string TitleOf(const v1::AlertingStage& config, const v1::StageExecution* detection,
                     const v1::Trigger* trigger, const v1::WorkflowExecution& execution) {
   if (!config.title().empty()) return config.title();
-  if (detection != nullptr && !detection->result().summary().empty()) {
+  // What it found, not that it found nothing.
+  if (detection != nullptr && detection->result().verdict() >= v1::ANALYSIS_VERDICT_SUSPICIOUS &&
+      !detection->result().summary().empty()) {
     return detection->result().summary();
   }
   if (trigger != nullptr && !trigger->description().empty()) return trigger->description();
@@ -94,10 +96,12 @@ void AddAlertEvidence(const v1::Origin& origin, v1::Alert& alert) {
   if (!is_known) *alert.add_evidence() = origin;
 }
 
-// The event first; then of each stage in turn one, so that none crowds out the others.
+// The event first, and what else the trigger's match rests on; then of each stage in turn one, so
+// that none crowds out the others.
 void SetEvidence(const v1::WorkflowExecution& execution, const std::vector<int>& stages,
                  v1::Alert& alert) {
   AddAlertEvidence(execution.event().origin(), alert);
+  for (const v1::Origin& origin : execution.evidence()) AddAlertEvidence(origin, alert);
   for (int place = 0; place < alerting::kMaxEvidence; ++place) {
     for (const int i : stages) {
       if (i >= execution.stages_size()) continue;
@@ -127,6 +131,7 @@ void SetDetails(const v1::WorkflowExecution& execution, const std::vector<int>& 
   if (trigger != nullptr) {
     for (const auto& [name, text] : trigger->metadata()) details[name] = text;
   }
+  for (const auto& [name, text] : execution.details()) details[name] = text;
   for (const int i : stages) {
     if (i >= execution.stages_size()) continue;
     details["stage." + execution.stages(i).stage_id()] = LineOf(execution.stages(i));
@@ -167,6 +172,10 @@ alerting::AlertDraft MakeDraft(const v1::WorkflowExecution& execution,
   }
   const v1::Completeness of_stages = WeighVerdicts(execution, stages).completeness;
   for (const std::string& reason : of_stages.reasons()) AddReason(reason, completeness);
+  draft.suppressed = execution.suppressed();
+  if (const auto key = execution.details().find("key"); key != execution.details().end()) {
+    draft.dedup_scope = key->second;
+  }
   draft.dedup_window = trigger != nullptr && trigger->has_dedup_window()
                            ? event::ToDuration(trigger->dedup_window())
                            : kDefaultDedupWindow;

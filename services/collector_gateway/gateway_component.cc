@@ -4,12 +4,14 @@
 #include <utility>
 #include <vector>
 
+#include "fmt/format.h"
 #include "grpcpp/security/credentials.h"
 #include "libs/base/clock.h"
 #include "libs/base/status_macros.h"
 #include "libs/logging/logging.h"
 #include "libs/rpc/pem_file.h"
 #include "services/collector_gateway/gateway_alerts.h"
+#include "services/collector_gateway/gateway_analysis.h"
 #include "services/collector_gateway/gateway_backend.h"
 #include "services/collector_gateway/gateway_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
@@ -57,15 +59,38 @@ class GatewayComponent final : public monitor::Component {
                             [this](const auto& read) { triggers_->engine().ReadLive(read); }},
              .problems = [this] { return backend_.Problems(); }},
             context.clock),
-        service_(backend_.links(), queries_, context.clock),
+        service_(backend_.links(), queries_, context.clock,
+                 [this] { return analysis_->Analyzers(); }),
         metrics_(AddGatewayMetrics(context.metrics, backend_.links())) {}
 
   ~GatewayComponent() override { store_->Stop(); }  // its thread may tell the triggers
   GatewayComponent(const GatewayComponent&) = delete;
   GatewayComponent& operator=(const GatewayComponent&) = delete;
 
-  // The second half of making it: triggers ask the links, and the links tell the triggers.
-  absl::Status MakeTriggers(const monitor::ComponentContext& context, storage::Store* store) {
+  // The second half of making it: workflows and triggers ask the links and each other, and the
+  // links tell the triggers.
+  absl::Status MakeTriggers(const monitor::ComponentContext& context, storage::Store* store,
+                            std::shared_ptr<grpc::ChannelCredentials> tcp_credentials) {
+    GatewayAnalysisPorts analysis{
+        .metrics = context.metrics,
+        .clock = context.clock,
+        .store = store,
+        .links = backend_.links(),
+        .queries = queries_,
+        .read_live = [this](const auto& read) { triggers_->engine().ReadLive(read); },
+        .raise = [this](alerting::AlertDraft draft) { alerts_->engine().Raise(std::move(draft)); },
+        .completeness = [this] { return CompletenessOf(backend_.links()); },
+        .find_trigger =
+            [this](const std::string& id) {
+              const absl::StatusOr<v1::Trigger> found = triggers_->registry().Get(id);
+              return found.ok() ? std::make_shared<const v1::Trigger>(*found) : nullptr;
+            },
+        .trigger_using =
+            [this](std::string_view id) { return triggers_->registry().NamingWorkflow(id); },
+        .client_id = fmt::format("{}@{}", context.publisher.monitor(), context.publisher.host()),
+        .version = context.publisher.version(),
+        .tcp_credentials = std::move(tcp_credentials)};
+    ASSIGN_OR_RETURN(analysis_, GatewayAnalysis::Create(context.config, std::move(analysis)));
     GatewayTriggerPorts ports{
         .bus = context.bus,
         .metrics = context.metrics,
@@ -73,11 +98,14 @@ class GatewayComponent final : public monitor::Component {
         .store = store,
         .raise = [this](alerting::AlertDraft draft) { alerts_->engine().Raise(std::move(draft)); },
         .completeness = [this] { return CompletenessOf(backend_.links()); },
+        .start = [this](const trigger::TriggerMatch& match) { return analysis_->StartFor(match); },
+        .check_target = [this](const v1::Trigger& t) { return analysis_->CheckTarget(t); },
         .on_problem = context.on_readiness_changed};
     ASSIGN_OR_RETURN(triggers_, GatewayTriggers::Create(context.config, std::move(ports)));
     store_->SetOnOpen([this] {
-      const absl::Status loaded = triggers_->LoadStored();
-      if (!loaded.ok()) logging::Error("stored triggers do not run", {{"error", loaded}});
+      absl::Status loaded = analysis_->LoadStored();
+      loaded.Update(triggers_->LoadStored());
+      if (!loaded.ok()) logging::Error("what was stored does not run", {{"error", loaded}});
     });
     return absl::OkStatus();
   }
@@ -86,11 +114,13 @@ class GatewayComponent final : public monitor::Component {
   std::vector<rpc::ServedService> services() override {
     return {{&service_, v1::GatewayService::service_full_name()},
             {&alerts_->service(), v1::AlertService::service_full_name()},
-            {&triggers_->service(), v1::TriggerService::service_full_name()}};
+            {&triggers_->service(), v1::TriggerService::service_full_name()},
+            {&analysis_->service(), v1::WorkflowService::service_full_name()}};
   }
   absl::Status Start() override {
     RETURN_IF_ERROR(store_->Start());
     RETURN_IF_ERROR(alerts_->Start());
+    analysis_->Start();
     RETURN_IF_ERROR(triggers_->Start());
     backend_.Start();
     return absl::OkStatus();
@@ -107,6 +137,8 @@ class GatewayComponent final : public monitor::Component {
     tell("links");
     if (triggers_ != nullptr) triggers_->Stop();
     tell("triggers");
+    if (analysis_ != nullptr) analysis_->Stop();
+    tell("workflows");
     alerts_->Stop();
     tell("alerts");
     store_->Stop();
@@ -120,12 +152,12 @@ class GatewayComponent final : public monitor::Component {
     ASSIGN_OR_RETURN(GatewayAlerts::Prepared sinks, GatewayAlerts::Prepare(config, clock_));
     RETURN_IF_ERROR(triggers_->Reload(config));
     const absl::Status committed = alerts_->Commit(std::move(sinks));
-    if (committed.ok()) {
-      config_ = config;
-    } else {
+    if (!committed.ok()) {
       static_cast<void>(triggers_->Reload(config_));  // was in force, so it is accepted
+      return committed;
     }
-    return committed;
+    config_ = config;
+    return analysis_->Reload(config);
   }
 
  private:
@@ -143,6 +175,9 @@ class GatewayComponent final : public monitor::Component {
           for (std::string& problem : triggers_->Problems()) {
             response.add_problems(std::move(problem));
           }
+          for (std::string& problem : analysis_->Problems()) {
+            response.add_problems(std::move(problem));
+          }
         };
     return options;
   }
@@ -155,10 +190,16 @@ class GatewayComponent final : public monitor::Component {
   QueryEngine queries_;
   GatewayService service_;
   std::vector<metrics::CallbackHandle> metrics_;
+  std::unique_ptr<GatewayAnalysis> analysis_;
   std::unique_ptr<GatewayTriggers> triggers_;  // asks all of the above
 };
 
 }  // namespace
+
+absl::Status CheckGateway(const config::Config& config) {
+  RETURN_IF_ERROR(CheckAnalysis(config));
+  return CheckTriggers(config);
+}
 
 absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
     const monitor::ComponentContext& context) {
@@ -167,6 +208,7 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
   GatewayBackend::Options options;
   options.publisher = context.publisher;
   ASSIGN_OR_RETURN(options.links.tcp_credentials, TcpCredentials(context.config));
+  std::shared_ptr<grpc::ChannelCredentials> tcp_credentials = options.links.tcp_credentials;
   ASSIGN_OR_RETURN(std::unique_ptr<GatewayStore> store, GatewayStore::Open(context));
   ASSIGN_OR_RETURN(
       std::unique_ptr<GatewayAlerts> alerts,
@@ -200,7 +242,7 @@ absl::StatusOr<std::unique_ptr<monitor::Component>> MakeGateway(
   storage::SqliteStore* const kept = store->store();
   auto gateway = std::make_unique<GatewayComponent>(
       std::move(addresses), context, std::move(options), std::move(store), std::move(alerts));
-  RETURN_IF_ERROR(gateway->MakeTriggers(context, kept));
+  RETURN_IF_ERROR(gateway->MakeTriggers(context, kept, std::move(tcp_credentials)));
   return gateway;
 }
 

@@ -13,9 +13,24 @@ namespace daemoneye::gateway {
 namespace {
 
 constexpr double kMaxMonitors = 1000;
+constexpr double kMaxAnalyzers = 32;
 constexpr double kMaxFileTriggers = 10'000;
 constexpr double kMaxLists = 1000;
 constexpr double kMaxFileWorkflows = 500;
+
+absl::StatusOr<std::vector<MonitorAddress>> Addresses(const config::Config& config,
+                                                      const char* key) {
+  std::vector<MonitorAddress> addresses;
+  for (const std::string& text : config.GetList(key)) {
+    ASSIGN_OR_RETURN(MonitorAddress address, ParseMonitorAddress(text, key));
+    if (std::ranges::any_of(addresses,
+                            [&](const MonitorAddress& a) { return a.text == address.text; })) {
+      return absl::InvalidArgumentError(fmt::format("{}: {} is given twice", key, address.text));
+    }
+    addresses.push_back(std::move(address));
+  }
+  return addresses;
+}
 
 absl::Status Check(const config::Config& config) {
   const bool has_cert = !config.GetString("monitor_tls_cert").empty();
@@ -28,6 +43,7 @@ absl::Status Check(const config::Config& config) {
     return absl::InvalidArgumentError("monitor_tls_cert needs monitor_tls_ca");
   }
   RETURN_IF_ERROR(ParseSinks(config.GetDocument("sinks")).status());
+  RETURN_IF_ERROR(AnalyzerAddresses(config).status());
   return MonitorAddresses(config).status();
 }
 
@@ -45,9 +61,14 @@ config::OptionTable GatewayOptions() {
                            .max = kMaxMonitors,
                            .doc = "Monitors to dial: unix:///path, host:port, or dns:///name:port, "
                                   "of which each address is a link of its own."},
+                          {.key = "analyzers",
+                           .type = config::OptionType::kList,
+                           .max = kMaxAnalyzers,
+                           .doc = "Analyzers to ask: unix:///path, host:port, or dns:///name:port. "
+                                  "Of several with one name the first that has room is asked."},
                           {.key = "monitor_tls_ca",
-                           .doc = "PEM file of the authorities that sign monitors; with it TCP "
-                                  "links use TLS."},
+                           .doc = "PEM file of the authorities that sign monitors and analyzers; "
+                                  "with it TCP links use TLS."},
                           {.key = "monitor_tls_cert",
                            .doc = "PEM file of the certificate shown to monitors."},
                           {.key = "monitor_tls_key", .doc = "PEM file of its private key."}},
@@ -99,16 +120,11 @@ config::OptionTable GatewayOptions() {
 }
 
 absl::StatusOr<std::vector<MonitorAddress>> MonitorAddresses(const config::Config& config) {
-  std::vector<MonitorAddress> addresses;
-  for (const std::string& text : config.GetList("monitors")) {
-    ASSIGN_OR_RETURN(MonitorAddress address, ParseMonitorAddress(text));
-    if (std::ranges::any_of(addresses,
-                            [&](const MonitorAddress& a) { return a.text == address.text; })) {
-      return absl::InvalidArgumentError(fmt::format("monitors: {} is given twice", address.text));
-    }
-    addresses.push_back(std::move(address));
-  }
-  return addresses;
+  return Addresses(config, "monitors");
+}
+
+absl::StatusOr<std::vector<MonitorAddress>> AnalyzerAddresses(const config::Config& config) {
+  return Addresses(config, "analyzers");
 }
 
 }  // namespace daemoneye::gateway

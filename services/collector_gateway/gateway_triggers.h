@@ -65,6 +65,7 @@ class GatewayTriggers {
 
   TriggerService& service() { return service_; }
   const trigger::TriggerEngine& engine() const { return engine_; }
+  const TriggerRegistry& registry() const { return registry_; }
   // trigger_request events that were added to the log.
   uint64_t requests() const { return dispatch_.requests(); }
   // One sentence for each trigger that does not run.

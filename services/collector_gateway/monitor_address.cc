@@ -19,8 +19,8 @@ namespace {
 constexpr size_t kMaxUnixPath = 107;
 
 absl::Status Invalid(std::string_view text, std::string_view what) {
-  return absl::InvalidArgumentError(fmt::format(
-      "monitors: \"{}\": {}; use unix:///path, host:port or dns:///name:port", text, what));
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\": {}; use unix:///path, host:port or dns:///name:port", text, what));
 }
 
 absl::Status SplitHostPort(std::string_view text, std::string_view host_port,
@@ -44,9 +44,7 @@ absl::Status SplitHostPort(std::string_view text, std::string_view host_port,
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<MonitorAddress> ParseMonitorAddress(std::string_view text) {
+absl::StatusOr<MonitorAddress> Parse(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return Invalid(text, "is empty");
   text = text.substr(first, text.find_last_not_of(" \t") - first + 1);
@@ -70,6 +68,15 @@ absl::StatusOr<MonitorAddress> ParseMonitorAddress(std::string_view text) {
   if (text.find("//") != std::string_view::npos) return Invalid(text, "unknown scheme");
   RETURN_IF_ERROR(SplitHostPort(text, text, address));
   return address;
+}
+
+}  // namespace
+
+absl::StatusOr<MonitorAddress> ParseMonitorAddress(std::string_view text, std::string_view key) {
+  absl::StatusOr<MonitorAddress> address = Parse(text);
+  if (address.ok()) return address;
+  return absl::InvalidArgumentError(
+      fmt::format("{}: {}", key, std::string(address.status().message())));
 }
 
 absl::StatusOr<std::vector<std::string>> ResolveMonitorAddress(const MonitorAddress& address) {

@@ -1,4 +1,4 @@
-// MonitorAddress: where a monitor is, as --monitors names it.
+// MonitorAddress: where a monitor or an analyzer is, as --monitors and --analyzers name it.
 #pragma once
 
 #include <string>
@@ -20,9 +20,10 @@ struct MonitorAddress {
   bool is_tcp = false;
 };
 
-// Accepts unix:///path, host:port, [v6]:port and dns:///name:port. InvalidArgument names what is
-// wrong and what would be right.
-absl::StatusOr<MonitorAddress> ParseMonitorAddress(std::string_view text);
+// Accepts unix:///path, host:port, [v6]:port and dns:///name:port. InvalidArgument names the
+// setting `key`, what is wrong and what would be right.
+absl::StatusOr<MonitorAddress> ParseMonitorAddress(std::string_view text,
+                                                   std::string_view key = "monitors");
 
 // The addresses of a name as gRPC targets ("ipv4:1.2.3.4:50051", "ipv6:[::1]:50051"), sorted.
 // Blocks on the resolver (getaddrinfo(3)). Unavailable: the name has no address now.

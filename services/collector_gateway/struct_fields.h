@@ -59,6 +59,10 @@ inline const std::string& TextOf(const Struct& object, std::string_view name) {
 inline void AddReason(std::string_view reason, v1::Completeness& out) {
   constexpr int kMaxReasons = 16;
   out.set_complete(false);
+  // Who passes on what others said repeats it.
+  for (const std::string& known : out.reasons()) {
+    if (reason.ends_with(known)) return;
+  }
   if (out.reasons_size() < kMaxReasons) {
     out.add_reasons(std::string(base::Utf8Prefix(reason, kMaxFieldBytes / 2)));
   }

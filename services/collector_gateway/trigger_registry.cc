@@ -386,6 +386,13 @@ std::vector<std::string> TriggerRegistry::Problems() const {
   return problems;
 }
 
+std::string TriggerRegistry::NamingWorkflow(std::string_view workflow) const {
+  for (const auto& [id, trigger] : Current()->All()) {
+    if (trigger.workflow() == workflow) return id;
+  }
+  return "";
+}
+
 std::vector<std::string> TriggerRegistry::ids() const {
   std::vector<std::string> ids;
   for (const auto& [id, trigger] : Current()->All()) ids.push_back(id);

@@ -59,6 +59,8 @@ class TriggerRegistry {
 
   // "id: reason" of each trigger that does not run though it is enabled.
   std::vector<std::string> Problems() const;
+  // The id of a trigger that names the workflow; "": none does.
+  std::string NamingWorkflow(std::string_view workflow) const;
   // Ids of all, for metrics.
   std::vector<std::string> ids() const;
 
