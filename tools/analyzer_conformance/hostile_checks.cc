@@ -118,10 +118,11 @@ absl::Status HostileTextsDoNotEndIt(const Subject& subject) {
   return StillThere(subject, "hostile texts");
 }
 
-absl::Status UnknownMethodsAreUnimplemented(const Subject& subject) {
+absl::Status UnknownMethodsAreRefused(const Subject& subject) {
   const absl::Status status =
       subject.caller.CallRaw("/daemoneye.v1.AnalyzerService/NoSuchMethod", "");
-  if (absl::IsUnimplemented(status)) return absl::OkStatus();
+  // The latter of a server that says who may call what.
+  if (absl::IsUnimplemented(status) || absl::IsPermissionDenied(status)) return absl::OkStatus();
   return Broken(fmt::format("is {}", absl::StatusCodeToString(status.code())));
 }
 
@@ -130,7 +131,7 @@ const Check kChecks[] = {
     {"bytes-that-are-no-call-do-not-end-it", BytesThatAreNoCallDoNotEndIt},
     {"a-huge-request-does-not-end-it", AHugeRequestDoesNotEndIt},
     {"hostile-texts-do-not-end-it", HostileTextsDoNotEndIt},
-    {"unknown-methods-are-unimplemented", UnknownMethodsAreUnimplemented},
+    {"unknown-methods-are-refused", UnknownMethodsAreRefused},
 };
 
 }  // namespace
