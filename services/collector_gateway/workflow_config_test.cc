@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+#include <string>
+
 #include "libs/config/fake_input.h"
 #include "services/collector_gateway/gateway_options.h"
 
@@ -133,6 +137,18 @@ TEST(WorkflowConfigTest, TheDefaultOneGoesFromCollectionToAlertWithAHashBeside) 
                           v1::WORKFLOW_STAGE_KIND_ENRICHMENT, v1::WORKFLOW_STAGE_KIND_DETECTION,
                           v1::WORKFLOW_STAGE_KIND_ALERTING));
   EXPECT_THAT(workflows[0].stages(3).depends_on(), ElementsAre("enrich", "hash"));
+}
+
+TEST(WorkflowConfigTest, TheReadmesExampleIsRight) {
+  std::stringstream readme;
+  readme << std::ifstream("README.md").rdbuf();
+  const std::string text = readme.str();
+  const size_t begin = text.find("\nworkflows:\n");
+  ASSERT_NE(begin, std::string::npos);
+  const absl::StatusOr<WorkflowConfig> config =
+      Read(text.substr(begin, text.find("```", begin) - begin));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->workflows.size(), 2u);
 }
 
 TEST(WorkflowConfigTest, TheDefaultOnesCanBeTurnedOffAndReplaced) {
