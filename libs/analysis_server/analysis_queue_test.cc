@@ -17,32 +17,36 @@ namespace {
 using base::operator+;
 using ::testing::ElementsAre;
 
-// What came of one request.
+// What came of one request; the queue may tell it after this has gone.
 class Waiting {
  public:
   AnalysisQueue::Done done() {
-    return [this](AnalysisAnswer answer) {
-      base::MutexLock lock(mu_);
-      answers_.push_back(std::move(answer));
-      changed_.NotifyAll();
+    return [state = state_](AnalysisAnswer answer) {
+      base::MutexLock lock(state->mu);
+      state->answers.push_back(std::move(answer));
+      state->changed.NotifyAll();
     };
   }
   AnalysisAnswer Await() {
-    base::MutexLock lock(mu_);
-    while (answers_.empty()) changed_.Wait(mu_);
-    EXPECT_EQ(answers_.size(), 1u) << "answered twice";
-    return answers_.front();
+    base::MutexLock lock(state_->mu);
+    while (state_->answers.empty()) state_->changed.Wait(state_->mu);
+    EXPECT_EQ(state_->answers.size(), 1u) << "answered twice";
+    return state_->answers.front();
   }
   absl::StatusCode Code() { return Await().result.status().code(); }
   bool is_answered() {
-    base::MutexLock lock(mu_);
-    return !answers_.empty();
+    base::MutexLock lock(state_->mu);
+    return !state_->answers.empty();
   }
 
  private:
-  base::Mutex mu_;
-  base::CondVar changed_;
-  std::vector<AnalysisAnswer> answers_ GUARDED_BY(mu_);
+  struct State {
+    base::Mutex mu;
+    base::CondVar changed;
+    std::vector<AnalysisAnswer> answers GUARDED_BY(mu);
+  };
+
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 class AnalysisQueueTest : public testing::Test {
