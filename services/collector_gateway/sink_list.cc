@@ -225,7 +225,8 @@ absl::Status CheckKeys(const Json& sink, const std::vector<Key>& keys, std::stri
   for (const Key& key : keys) known.push_back(key.name);
   for (const auto& [name, value] : sink.items()) {
     if (std::ranges::find(known, name) != known.end()) continue;
-    return Bad(fmt::format(".{}: no such key of a {} sink{}", base::EscapeForTerminal(name), type,
+    return Bad(fmt::format(".{}: no such key of {} {} sink{}", base::EscapeForTerminal(name),
+                           type == "alertmanager" ? "an" : "a", type,
                            config::DidYouMean(name, known)));
   }
   return absl::OkStatus();

@@ -134,7 +134,7 @@ TEST(SinkListTest, NamesWhatIsWrong) {
       {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "resolve_after": "5s"}])",
        "sinks[0].resolve_after: want a duration from 1m"},
       {R"([{"name": "a", "type": "alertmanager", "url": "https://h", "secret_file": "/k"}])",
-       "sinks[0].secret_file: no such key"},
+       "sinks[0].secret_file: no such key of an alertmanager sink"},
   };
   for (const auto& c : cases) {
     const absl::Status status = ParseSinks(c.json).status();
