@@ -56,6 +56,8 @@ std::vector<metrics::CallbackHandle> AddAlertMetrics(metrics::Registry& registry
             &AlertStatistics::suppressed);
   add_count("alerts_shed_total", "Alerts not accepted: the queue was full.",
             &AlertStatistics::shed);
+  add_count("alerts_repeated_total", "Alerts raised again that are stored already.",
+            &AlertStatistics::repeated);
   add_count("alerts_lost_total", "Alerts accepted that the store never took.",
             &AlertStatistics::lost);
   add("alert_queue_bytes", "Alerts that wait to be stored, serialised.", MetricType::kGauge,
