@@ -8,6 +8,7 @@
 #include "libs/logging/logging.h"
 #include "services/collector_gateway/analysis_metrics.h"
 #include "services/collector_gateway/gateway_options.h"
+#include "services/collector_gateway/link_completeness.h"
 #include "services/collector_gateway/match_workflow.h"
 #include "services/collector_gateway/workflow_config.h"
 
@@ -30,7 +31,10 @@ EnrichmentPorts EnrichmentPortsOf(const GatewayAnalysisPorts& ports, BlockingSta
           .lookup = {.read_live = ports.read_live,
                      .queries = &ports.queries,
                      .events = ports.store == nullptr ? nullptr : &ports.store->events()},
-          .completeness = [whole = ports.completeness](const std::string&) { return whole(); }};
+          // A monitor of another host that is away is no reason to doubt what is known of this one.
+          .completeness = [&links = ports.links](const std::string& host) {
+            return CompletenessOfHost(links, host);
+          }};
 }
 
 BehavioralPorts BehavioralPortsOf(const GatewayAnalysisPorts& ports, BlockingStages& stages) {
