@@ -14,7 +14,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # What is included -> the files that may, as a pattern over the path. tests/ and tools/ may include anything.
 RULES = [
     (r"<(grpcpp|grpc)/|\.grpc\.pb\.h",
-     r"libs/(analysis_server|monitor|rpc)/|services/[^/]+/([^/]*_(service|client)\.(h|cc)|[^/]*_test\.cc|fake_[^/]*)$"),
+     r"libs/(analysis_server|monitor|rpc)/|services/[^/]+/([^/]*_(service|client)\.(h|cc)|[^/]*_test\.cc|fake_[^/]*)$"
+     r"|services/collector_gateway/analyzer_link\.cc$"),
     (r"<(SQLiteCpp/|sqlite3)", r"libs/(sql|storage/sqlite)/"),
     (r"<prometheus/", r"libs/metrics/"),
     (r"<spdlog/", r"libs/logging/"),
