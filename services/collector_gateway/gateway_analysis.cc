@@ -228,23 +228,11 @@ std::vector<std::string> GatewayAnalysis::Problems() const {
 
 absl::Status CheckAnalysis(const config::Config& config) {
   RETURN_IF_ERROR(AnalyzerAddresses(config).status());
-  ASSIGN_OR_RETURN(const WorkflowConfig workflows, ReadWorkflowConfig(config));
   // Analyzers are not asked: the file is checked where none runs, too.
-  const WorkflowRegistry registry({.clock = base::Clock::Real(),
-                                   .store = nullptr,
-                                   .check_stage =
-                                       [](const v1::WorkflowStage& stage) {
-                                         return stage.detection().sql().empty()
-                                                    ? absl::OkStatus()
-                                                    : CheckDetectionSql(stage.detection().sql());
-                                       },
-                                   .trigger_using = {}});
-  for (const auto& [id, workflow] : workflows.workflows) {
-    const auto path = workflows.paths.find(id);
-    if (path == workflows.paths.end()) continue;
-    RETURN_IF_ERROR(registry.CheckStages(workflow, path->second));
-  }
-  return absl::OkStatus();
+  return CheckWorkflows(config, [](const v1::WorkflowStage& stage) {
+    return stage.detection().sql().empty() ? absl::OkStatus()
+                                           : CheckDetectionSql(stage.detection().sql());
+  });
 }
 
 }  // namespace daemoneye::gateway

@@ -158,16 +158,11 @@ std::vector<WorkflowPtr> WorkflowRegistry::List(std::string_view after_id, size_
   return page;
 }
 
-absl::Status WorkflowRegistry::CheckStages(const v1::Workflow& workflow,
-                                           std::string_view path) const {
-  return CheckEachStage(workflow, path, ports_.check_stage);
-}
-
 absl::Status WorkflowRegistry::CheckInline(const v1::Workflow& workflow) const {
   v1::Workflow defined = workflow;
   ClearServersFields(defined);
   RETURN_IF_ERROR(CheckWorkflowFields(defined, "workflow.", /*needs_id=*/false));
-  return CheckStages(defined, "workflow");
+  return CheckEachStage(defined, "workflow", ports_.check_stage);
 }
 
 absl::StatusOr<v1::Workflow> WorkflowRegistry::Create(v1::Workflow workflow) {
@@ -185,7 +180,7 @@ absl::StatusOr<v1::Workflow> WorkflowRegistry::Create(v1::Workflow workflow) {
   if (!next.unread.empty()) {
     return absl::UnavailableError(fmt::format("the store cannot be read yet: {}", next.unread));
   }
-  RETURN_IF_ERROR(CheckStages(workflow, "workflow"));
+  RETURN_IF_ERROR(CheckEachStage(workflow, "workflow", ports_.check_stage));
   workflow.set_managed_by(v1::TRIGGER_MANAGER_API);
   event::SetTime(ports_.clock.Now(), workflow.mutable_updated_at());
   if (ports_.store != nullptr) RETURN_IF_ERROR(ports_.store->PutWorkflow(workflow));

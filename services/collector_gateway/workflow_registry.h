@@ -69,8 +69,6 @@ class WorkflowRegistry {
   absl::Status Delete(std::string_view id);
   // What Create would say of a workflow that is only run; it needs no id.
   absl::Status CheckInline(const v1::Workflow& workflow) const;
-  // check_stage for each stage: "<path>.stages[1]: ...".
-  absl::Status CheckStages(const v1::Workflow& workflow, std::string_view path) const;
 
   // One sentence for each workflow that cannot be run, and where what was stored is not there yet.
   std::vector<std::string> Problems() const;
