@@ -251,9 +251,6 @@ TEST_F(WorkflowTest, WatchesALineAChangeWhereThereIsNoTerminal) {
                 "hash COMPLETED, attempt 2, SUSPICIOUS 75%: not the \\x1b[31mone\n"
                 "alert FAILED: full\n"
                 "execution " +
-                kId +
-                " of investigate: COMPLETED, 2 of 2 stages have ended\n"
-                "execution " +
                 kId + " of investigate: COMPLETED, 2 of 2 stages have ended\n");
   EXPECT_THAT(ended.out,
               AllOf(HasSubstr("target      pid 7, /tmp/x\\x1b[2J, on web1\n"),

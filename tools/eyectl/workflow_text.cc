@@ -65,6 +65,7 @@ Tone ToneOf(v1::StageStatus status) {
 
 std::string VerdictText(const v1::StageExecution& stage) {
   if (!stage.has_result()) return "-";
+  if (stage.result().verdict() == v1::ANALYSIS_VERDICT_UNKNOWN) return "UNKNOWN";
   return fmt::format("{} {:.0f}%{}", EnumName(stage.result().verdict()),
                      std::clamp(stage.result().confidence(), 0.0, 1.0) * 100,
                      stage.result().authoritative() ? "" : "?");
@@ -229,7 +230,7 @@ std::string ChangesText(const v1::WorkflowExecution& before, const v1::WorkflowE
     if (summary != "-") out += ": " + summary;
     out += "\n";
   }
-  if (before.status() != now.status()) out += Headline(now, style);
+  if (before.status() != now.status() && !HasEnded(now)) out += Headline(now, style);
   return out;
 }
 

@@ -20,7 +20,8 @@ std::string WorkflowText(const v1::Workflow& workflow);
 std::string ExecutionsText(const google::protobuf::RepeatedPtrField<v1::WorkflowExecution>& list);
 // A headline, what it is about, and a row a stage with what it came to.
 std::string ExecutionText(const v1::WorkflowExecution& execution, const Style& style);
-// A line for each difference between two states: of a stage, or of the whole.
+// A line for each difference between two states: of a stage, or of the whole, whose end
+// ExecutionText tells.
 std::string ChangesText(const v1::WorkflowExecution& before, const v1::WorkflowExecution& now,
                         const Style& style);
 
