@@ -228,7 +228,7 @@ TEST_F(AlertingStageTest, EvidenceAndReasonsStayWithinTheirBounds) {
     for (int i = 0; i < 16; ++i) {
       v1::Origin& origin = *result.add_evidence();
       origin.set_stream_id("many");
-      origin.set_sequence(static_cast<uint64_t>(stage * 100 + i + 1));
+      origin.set_sequence(static_cast<uint64_t>(stage) * 100 + static_cast<uint64_t>(i) + 1);
       result.mutable_completeness()->add_reasons(std::string(5'000, 'r'));
     }
   }
