@@ -206,7 +206,10 @@ v1::AnalysisResult OfStagesBefore(const analysis::StageWork& work) {
   if (weighed.decided_by >= 0) {
     const v1::StageExecution& decided = execution.stages(weighed.decided_by);
     PutText("decided_by", decided.stage_id(), *result.mutable_result());
-    result.set_summary(decided.result().summary());
+    // What a stage says that judges nothing is no verdict's summary.
+    result.set_summary(weighed.verdict == v1::ANALYSIS_VERDICT_UNKNOWN
+                           ? "No stage came to a verdict"
+                           : decided.result().summary());
   }
   return result;
 }

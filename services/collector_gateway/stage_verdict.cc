@@ -73,7 +73,7 @@ Say SayOf(const v1::WorkflowStage& definition, const v1::StageExecution& state,
     AddReason(fmt::format("stage {}: not complete", id), completeness);
   }
   if (!Judges(definition.kind())) return {.has_verdict = !is_whole};
-  if (!result.authoritative()) {
+  if (!result.authoritative() && result.verdict() != v1::ANALYSIS_VERDICT_UNKNOWN) {
     AddReason(fmt::format("stage {}: not authoritative", id), completeness);
   }
   return {.has_verdict = true,
