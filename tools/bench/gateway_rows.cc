@@ -2,10 +2,7 @@
 // long stream costs.
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -16,7 +13,7 @@
 #include "daemoneye/v1/trigger_service.grpc.pb.h"
 #include "fmt/format.h"
 #include "grpcpp/grpcpp.h"
-#include "libs/trigger/typical_conditions.h"
+#include "tools/bench/bench_gateway.h"
 #include "tools/bench/child_process.h"
 #include "tools/bench/feed_server.h"
 #include "tools/bench/rows.h"
@@ -25,105 +22,6 @@ namespace daemoneye::bench {
 namespace {
 
 constexpr double kMiB = 1 << 20;
-constexpr int kTriggers = 100;
-constexpr char kFirstTrigger[] = "t0";  // what alarms match
-
-[[noreturn]] void Die(const std::string& what) {
-  fmt::print(stderr, "bench: {}\n", what);
-  std::exit(1);
-}
-
-// A gateway with a store, the typical triggers and one file for alerts.
-class Gateway {
- public:
-  Gateway(const Setting& setting, const TempDirectory& directory,
-          const std::vector<Feed>& monitors) {
-    nlohmann::json config;
-    for (int i = 0; i < kTriggers; ++i) {
-      config["triggers"].push_back(
-          {{"id", fmt::format("t{}", i)},
-           {"condition", {{"sql", trigger::TypicalCondition(i, /*has_joins=*/true)}}},
-           {"priority", "CRITICAL"},
-           {"rate_per_minute", 10'000},
-           {"severity", "HIGH"}});
-    }
-    alerts_ = directory.File("alerts.jsonl");
-    config["sinks"] = {{{"name", "file"}, {"type", "file"}, {"path", alerts_}}};
-    const std::string file = directory.File("gateway.yaml");
-    std::ofstream(file) << config.dump();
-    std::vector<std::string> addresses;
-    for (const Feed& feed : monitors) addresses.push_back("unix://" + directory.File(feed.monitor));
-    path_ = directory.File("gateway.sock");
-    log_ = directory.File("gateway.log");
-    process_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{
-            setting.bin + "/services/collector_gateway/collector_gateway",
-            "--listen=unix://" + path_, fmt::format("--monitors={}", fmt::join(addresses, ",")),
-            "--metrics_address=127.0.0.1:0", "--data_dir=" + directory.File("data"),
-            "--default_triggers=false", "--config=" + file},
-        log_);
-    if (!AwaitSocket(path_, absl::Seconds(30))) Die("the gateway does not answer");
-    channel_ = grpc::CreateChannel("unix:" + path_, grpc::InsecureChannelCredentials());
-  }
-
-  const ChildProcess& process() const { return *process_; }
-  const std::string& alerts() const { return alerts_; }
-  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-
- private:
-  std::string path_;
-  std::string log_;
-  std::string alerts_;
-  std::unique_ptr<ChildProcess> process_;
-  std::shared_ptr<grpc::Channel> channel_;
-};
-
-std::unique_ptr<ChildProcess> StartFeed(const Setting& setting, const TempDirectory& directory,
-                                        const Feed& feed) {
-  auto process = std::make_unique<ChildProcess>(
-      std::vector<std::string>{setting.self, "--role=feed", directory.File(feed.monitor),
-                               FeedText(feed)},
-      directory.File(feed.monitor + ".log"));
-  if (!AwaitSocket(directory.File(feed.monitor), absl::Seconds(30))) Die("a feed does not answer");
-  return process;
-}
-
-// Reads `count` lines of `path` as they come, and how long after its event each was there.
-std::vector<double> AlertDelaysMs(const std::string& path, size_t count, absl::Duration patience) {
-  std::vector<double> delays;
-  const absl::Time deadline = absl::Now() + patience;
-  std::ifstream file;
-  std::string text;
-  while (delays.size() < count && absl::Now() < deadline) {
-    absl::SleepFor(absl::Milliseconds(1));
-    if (!file.is_open()) file.open(path);
-    if (!file.is_open()) continue;
-    file.clear();
-    text.append(std::istreambuf_iterator<char>(file), {});
-    const absl::Time now = absl::Now();
-    for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
-      const auto alert = nlohmann::json::parse(text.substr(0, end), nullptr, false);
-      text.erase(0, end + 1);
-      const std::string key = alert.is_object() ? alert.value("process_key", "") : "";
-      if (!key.starts_with(kAlarmingKey)) continue;
-      const absl::Time then =
-          absl::FromUnixNanos(std::strtoll(key.c_str() + sizeof(kAlarmingKey) - 1, nullptr, 10));
-      delays.push_back(absl::ToDoubleMilliseconds(now - then));
-    }
-  }
-  return delays;
-}
-
-template <typename Stub, typename Request, typename Response>
-Response Call(const std::unique_ptr<Stub>& stub,
-              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-              const Request& request) {
-  grpc::ClientContext context;
-  Response response;
-  const grpc::Status status = (stub.get()->*method)(&context, request, &response);
-  if (!status.ok()) Die("a call failed: " + status.error_message());
-  return response;
-}
 
 uint64_t PublishedBy(const std::string& path) {
   const auto stub = v1::MonitorService::NewStub(
@@ -136,7 +34,7 @@ uint64_t PublishedBy(const std::string& path) {
 
 // How many of the monitor's events the gateway, its cursors and its triggers do not account for;
 // waits a moment for the last to arrive.
-uint64_t Unaccounted(const Gateway& gateway, uint64_t published) {
+uint64_t Unaccounted(const BenchGateway& gateway, uint64_t published) {
   const auto monitor = v1::MonitorService::NewStub(gateway.channel());
   v1::Accounting accounting;
   const absl::Time deadline = absl::Now() + absl::Seconds(10);
@@ -156,7 +54,7 @@ uint64_t Unaccounted(const Gateway& gateway, uint64_t published) {
     lost += one.dropped() + one.queued();
   }
   v1::GetTriggerStatisticsRequest request;
-  request.add_trigger_ids(kFirstTrigger);
+  request.add_trigger_ids(kAlarmedTrigger);
   const auto statistics = Call(v1::TriggerService::NewStub(gateway.channel()),
                                &v1::TriggerService::Stub::GetTriggerStatistics, request)
                               .statistics();
@@ -170,16 +68,6 @@ uint64_t Unaccounted(const Gateway& gateway, uint64_t published) {
                evaluated, accounting.DebugString());
   }
   return unaccounted;
-}
-
-Row Absolute(std::string name, double value, std::string unit) {
-  return {.name = std::move(name),
-          .value = value,
-          .unit = std::move(unit),
-          .against = "",
-          .reference = {},
-          .at_least = {},
-          .at_most = {}};
 }
 
 }  // namespace
@@ -197,7 +85,7 @@ void AddAlertRows(const Setting& setting, Table& table) {
                      .alarms = kAlarms,
                      .seconds = seconds});
   }
-  const Gateway gateway(setting, directory, feeds);
+  const BenchGateway gateway(setting, directory, {.monitors = feeds});
   std::vector<std::unique_ptr<ChildProcess>> processes;
   for (const Feed& feed : feeds) processes.push_back(StartFeed(setting, directory, feed));
   const size_t expected = count * seconds * kAlarms;
@@ -222,7 +110,7 @@ void AddSoakRows(const Setting& setting, Table& table) {
   const TempDirectory directory;
   const Feed feed{
       .monitor = "feed", .rate = 5000, .alarms = 1, .seconds = setting.watch_seconds + 1};
-  const Gateway gateway(setting, directory, {feed});
+  const BenchGateway gateway(setting, directory, {.monitors = {feed}});
   const auto source = StartFeed(setting, directory, feed);
   const absl::Time begin = absl::Now();
   // The log and the store's cache fill within a minute; what has ended is known for another.
@@ -237,7 +125,7 @@ void AddSoakRows(const Setting& setting, Table& table) {
       100 * absl::FDivDuration(gateway.process().CpuTime() - cpu_before, absl::Now() - middle);
   // Until the last was published.
   absl::SleepFor(begin + absl::Seconds(feed.seconds) + absl::Milliseconds(500) - absl::Now());
-  const std::string what = fmt::format("gateway, {}/s, {} triggers", feed.rate, kTriggers);
+  const std::string what = fmt::format("gateway, {}/s, {} triggers", feed.rate, kBenchTriggers);
   table.Add(Absolute(what + ": CPU", percent, "% of core"));
   Row memory =
       Absolute(fmt::format("{}: anonymous after {} s", what, setting.watch_seconds), after, "MiB");

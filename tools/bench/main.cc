@@ -1,7 +1,7 @@
 // bench: prints what the suite costs, each figure beside a floor or a peer measured in the same
 // run.
 //
-//   tools/bench/run [--quick] [--rows=scan,hash,bus,store,triggers,stream,hops,alert,soak,server]
+//   tools/bench/run [--quick] [--rows=scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server]
 //   [--watch_seconds=60]
 
 #include <signal.h>
@@ -22,7 +22,7 @@
 namespace {
 
 constexpr size_t kTypedBatch = 256;
-constexpr char kAllRows[] = "scan,hash,bus,store,triggers,stream,hops,alert,soak,server";
+constexpr char kAllRows[] = "scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server";
 
 int Usage(std::string_view wrong) {
   fmt::print(stderr, "bench: {} is not known; use --quick, --rows={}, --watch_seconds=N\n", wrong,
@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   if (wants("stream")) AddStreamRows(setting, table);
   if (wants("hops")) AddHopRows(setting, table);
   if (wants("alert")) AddAlertRows(setting, table);
+  if (wants("workflow")) AddWorkflowRows(setting, table);
   if (wants("soak")) AddSoakRows(setting, table);
   if (wants("server")) AddServerRows(setting, table);
   int missed = 0;

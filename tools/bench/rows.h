@@ -33,6 +33,8 @@ void AddHashRows(const Setting& setting, Table& table);
 void AddTriggerRows(const Setting& setting, Table& table);
 // From an event of a monitor to its alert in a file, through the real gateway.
 void AddAlertRows(const Setting& setting, Table& table);
+// Workflows of the real gateway: a stage, the whole chain, what executions leave behind.
+void AddWorkflowRows(const Setting& setting, Table& table);
 // The real gateway with a store and 100 triggers at 5,000 events a second: memory, CPU, accounting.
 void AddSoakRows(const Setting& setting, Table& table);
 // The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
