@@ -22,6 +22,7 @@ stand_in() { # name script
 reset() {
   rm -f "$work/pids"
   stand_in procmond 'exec sleep 600'
+  stand_in binary_hasher 'exec sleep 600'
   stand_in collector_gateway 'exec sleep 600'
   # shellcheck disable=SC2016
   stand_in eyectl 'case "$1 $*" in health*) ;; *--for=1s*) echo streaming; sleep 1 ;; *) echo streaming; exec sleep 600 ;; esac'

@@ -16,6 +16,10 @@ tools/quickstart --seconds 20 2>&1 </dev/null | tee "$out" || problem "ended wit
 for action in START STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
+for stage in collect hash enrich detect; do
+  grep -qE "stage.$stage +COMPLETED" "$out" || problem "the alert does not say what the stage $stage found"
+done
+grep -qE 'stage.hash .*sha256 [0-9a-f]{64}' "$out" || problem "the alert does not tell the hash"
 grep -q 'execution-from-tmp' "$out" || problem "no alert of the suspect's trigger"
 grep -q '/tmp/daemoneye-suspect\..*/suspect' "$out" || problem "the alert does not name the suspect"
 grep -qE 'evidence +event [1-9][0-9]* of procmond' "$out" || problem "no evidence beside the alert"
