@@ -17,7 +17,7 @@ for action in START STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
 for stage in collect hash enrich detect; do
-  grep -qE "stage.$stage +COMPLETED" "$out" || problem "the alert does not say what the stage $stage found"
+  grep -qE "stage\.$stage = COMPLETED" "$out" || problem "the alert does not say what the stage $stage found"
 done
 grep -qE 'stage.hash .*sha256 [0-9a-f]{64}' "$out" || problem "the alert does not tell the hash"
 grep -q 'execution-from-tmp' "$out" || problem "no alert of the suspect's trigger"
