@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
 #include "daemoneye/v1/workflow_service.pb.h"
@@ -14,6 +16,7 @@
 #include "libs/base/mutex.h"
 #include "services/collector_gateway/fake_analyzer_server.h"
 #include "tests/e2e/triggers_fixture.h"
+#include "tests/support/alertmanager.h"
 
 namespace daemoneye {
 namespace {
@@ -21,6 +24,7 @@ namespace {
 using gateway::FakeAnalyzerServer;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using testing_support::Alertmanager;
 using testing_support::ChildProcess;
 using testing_support::Server;
 
@@ -132,12 +136,31 @@ std::string StatusesOf(const v1::WorkflowExecution& execution) {
 }
 
 TEST_F(ChainTest, ASuspectIsCollectedHashedLookedUpAndJudgedAndAnAlertTellsAll) {
+  if (!Alertmanager::IsInstalled()) {
+    GTEST_SKIP() << "no Alertmanager: apt-get install prometheus-alertmanager";
+  }
+  Alertmanager alertmanager;
+  ASSERT_NO_FATAL_FAILURE(alertmanager.Start());
   StartHasher();
-  StartChain();
+  StartChain(
+      fmt::format("sinks: [{{name: file, type: file, path: {}}},"
+                  " {{name: am, type: alertmanager, url: '{}'}}]\n",
+                  directory_.File("alerts.jsonl"), alertmanager.url()));
   AwaitAnalyzer("binary-hasher");
   const auto suspect = StartSuspect();
   const v1::Alert alert = AwaitAlert();
   EXPECT_EQ(alert.pid(), static_cast<uint32_t>(suspect->pid()));
+  // The same alert in the file and at the Alertmanager.
+  AwaitThat([&] { return alertmanager.Get("alerts").size() == 1; });
+  const nlohmann::json known = alertmanager.Get("alerts");
+  EXPECT_EQ(known[0]["labels"]["process_key"], alert.process_key());
+  EXPECT_EQ(known[0]["annotations"]["correlation_id"], alert.correlation_id());
+  std::ifstream file(directory_.File("alerts.jsonl"));
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  const nlohmann::json written = nlohmann::json::parse(line, nullptr, false);
+  EXPECT_EQ(written["id"], alert.id());
+  EXPECT_EQ(written["correlation_id"], alert.correlation_id());
   EXPECT_EQ(alert.title(), "A suspect runs");
   EXPECT_EQ(alert.severity(), v1::SEVERITY_HIGH);
   EXPECT_EQ(alert.workflow_id(), "investigate");
