@@ -1,7 +1,8 @@
 // bench: prints what the suite costs, each figure beside a floor or a peer measured in the same
 // run.
 //
-//   tools/bench/run [--quick] [--rows=scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server]
+//   tools/bench/run [--quick]
+//   [--rows=scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server]
 //   [--watch_seconds=60]
 
 #include <signal.h>
