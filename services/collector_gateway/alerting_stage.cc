@@ -111,13 +111,15 @@ void SetEvidence(const v1::WorkflowExecution& execution, const std::vector<int>&
   }
 }
 
-// "COMPLETED SUSPICIOUS 0.80: nginx starts sh"
-std::string LineOf(const v1::StageExecution& state) {
+// "COMPLETED SUSPICIOUS 0.80: nginx starts sh"; of a stage that judges nothing "COMPLETED: ...".
+std::string LineOf(v1::WorkflowStageKind kind, const v1::StageExecution& state) {
   std::string line(NameOf(state.status()));
   if (state.status() == v1::STAGE_STATUS_COMPLETED) {
     const v1::AnalysisResult& result = state.result();
-    line += fmt::format(" {} {:.2f}{}", NameOf(result.verdict()), result.confidence(),
-                        result.authoritative() ? "" : " not authoritative");
+    if (Judges(kind)) {
+      line += fmt::format(" {} {:.2f}{}", NameOf(result.verdict()), result.confidence(),
+                          result.authoritative() ? "" : " not authoritative");
+    }
     if (!result.summary().empty()) line += ": " + result.summary();
   } else if (!state.error().empty()) {
     line += ": " + state.error();
@@ -134,7 +136,8 @@ void SetDetails(const v1::WorkflowExecution& execution, const std::vector<int>& 
   for (const auto& [name, text] : execution.details()) details[name] = text;
   for (const int i : stages) {
     if (i >= execution.stages_size()) continue;
-    details["stage." + execution.stages(i).stage_id()] = LineOf(execution.stages(i));
+    details["stage." + execution.stages(i).stage_id()] =
+        LineOf(execution.workflow().stages(i).kind(), execution.stages(i));
   }
 }
 

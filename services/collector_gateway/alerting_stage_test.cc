@@ -95,6 +95,31 @@ class AlertingStageTest : public ::testing::Test {
   std::shared_ptr<const v1::Trigger> trigger_ = std::make_shared<const v1::Trigger>(TheTrigger());
 };
 
+TEST_F(AlertingStageTest, TellsWhatTheMatchRestsOnAndNoVerdictWhereThereIsNone) {
+  const analysis::StageWork work = WorkOf(R"(
+    id: 'e-1' workflow_id: 'look' trigger_id: 'nc' target { pid: 7 }
+    evidence { stream_id: 's' sequence: 9 } evidence { stream_id: 's' sequence: 8 }
+    details { key: 'key' value: 'web1' } details { key: 'failures' value: '12' } suppressed: 3
+    workflow {
+      stages { id: 'enrich' kind: WORKFLOW_STAGE_KIND_ENRICHMENT }
+      stages { id: 'detect' kind: WORKFLOW_STAGE_KIND_DETECTION depends_on: 'enrich' }
+      stages { id: 'alert' kind: WORKFLOW_STAGE_KIND_ALERTING depends_on: 'detect' } }
+    stages { stage_id: 'enrich' status: STAGE_STATUS_COMPLETED
+      result { verdict: ANALYSIS_VERDICT_UNKNOWN summary: 'nc under sh' } }
+    stages { stage_id: 'detect' status: STAGE_STATUS_COMPLETED
+      result { verdict: ANALYSIS_VERDICT_UNKNOWN summary: 'No stage came to a verdict' } }
+    stages { stage_id: 'alert' status: STAGE_STATUS_RUNNING })",
+                                          2);
+  const alerting::AlertDraft draft = DraftOfStage(*work.execution, 2, trigger_.get());
+  EXPECT_EQ(draft.alert.title(), "nc runs") << "the trigger's, not that nothing was found";
+  EXPECT_EQ(draft.alert.evidence_size(), 2);
+  EXPECT_EQ(draft.suppressed, 3u);
+  EXPECT_EQ(draft.dedup_scope, "web1");
+  EXPECT_THAT(draft.alert.details(), Contains(Pair("failures", "12")));
+  EXPECT_THAT(draft.alert.details(), Contains(Pair("stage.enrich", "COMPLETED: nc under sh")));
+  EXPECT_THAT(draft.alert.completeness().reasons(), IsEmpty());
+}
+
 TEST_F(AlertingStageTest, RaisesWhatEveryStageFoundAndIsDoneOnceItIsStored) {
   const analysis::StageOutcome outcome = Run(Work(kFoundStages));
   ASSERT_TRUE(outcome.result.ok()) << outcome.result.status();

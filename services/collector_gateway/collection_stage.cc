@@ -196,7 +196,9 @@ v1::AnalysisResult Records::Finish(const v1::TaskSummary& summary) {
   if (is_full_)
     AddReason(fmt::format("{} of {} records fit the result", read_, total_), completeness);
   result_.set_authoritative(completeness.complete());
-  result_.set_summary(fmt::format("{} records of {} monitors", total_, summary.monitors_size()));
+  result_.set_summary(fmt::format("{} record{} of {} monitor{}", total_, total_ == 1 ? "" : "s",
+                                  summary.monitors_size(),
+                                  summary.monitors_size() == 1 ? "" : "s"));
   return std::move(result_);
 }
 

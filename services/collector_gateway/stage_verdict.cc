@@ -11,10 +11,6 @@ namespace {
 
 constexpr double kSureEnough = 0.5;
 
-bool Judges(v1::WorkflowStageKind kind) {
-  return kind == v1::WORKFLOW_STAGE_KIND_DETECTION || kind == v1::WORKFLOW_STAGE_KIND_ANALYSIS;
-}
-
 // The worse, the higher.
 int RankOf(v1::AnalysisVerdict verdict) {
   switch (verdict) {
@@ -83,6 +79,10 @@ Say SayOf(const v1::WorkflowStage& definition, const v1::StageExecution& state,
 }
 
 }  // namespace
+
+bool Judges(v1::WorkflowStageKind kind) {
+  return kind == v1::WORKFLOW_STAGE_KIND_DETECTION || kind == v1::WORKFLOW_STAGE_KIND_ANALYSIS;
+}
 
 std::vector<int> StagesBefore(const v1::Workflow& workflow, int stage) {
   std::vector<bool> is_before(static_cast<size_t>(workflow.stages_size()), false);

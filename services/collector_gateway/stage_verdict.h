@@ -36,6 +36,9 @@ struct WeighedVerdict {
   v1::Completeness completeness;
 };
 
+// Whether a stage of that kind comes to a verdict.
+bool Judges(v1::WorkflowStageKind kind);
+
 // Places of the stages that `stage` waits for, directly or not, in the order of the definition.
 std::vector<int> StagesBefore(const v1::Workflow& workflow, int stage);
 
