@@ -168,7 +168,7 @@ void AddChainRows(const Setting& setting, Table& table) {
       {.monitors = {feed}, .analyzers = {"unix://" + hasher_path}, .workflow = "investigate"});
   AwaitAnalyzers(gateway, 2);
   const auto source = StartFeed(setting, directory, feed);
-  const auto expected = static_cast<size_t>(seconds * kAlarms);
+  const size_t expected = static_cast<size_t>(seconds) * kAlarms;
   std::vector<double> delays =
       AlertDelaysMs(gateway.alerts(), expected, absl::Seconds(seconds) + absl::Seconds(30));
   if (delays.size() < expected) {

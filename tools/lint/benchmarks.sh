@@ -16,4 +16,4 @@ for target in "${targets[@]}"; do
   timeout 120 "$bin/${path/://}" --benchmark_min_time=0.001
 done
 echo "-- tools/bench/run"
-timeout 300 tools/bench/run --quick --rows=alert,soak
+timeout 300 tools/bench/run --quick --rows=alert,workflow,soak
