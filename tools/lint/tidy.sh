@@ -6,7 +6,7 @@
 # Changed since: $TIDY_BASE, else the merge base with origin/main, else nothing is known.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-limit_seconds=${TIDY_SECONDS:-300}
+limit_seconds=${TIDY_SECONDS:-240}
 
 newest_first() { # the .cc files, last committed first; tests behind all others
   git log --format= --name-only -- '*.cc' | awk '!seen[$0]++' |
