@@ -117,13 +117,15 @@ void AnalyzerPool::Slots::GiveBack(const absl::Status& status) {
 
 class AnalyzerPool::Slots::Ticket {
  public:
-  explicit Ticket(std::shared_ptr<Slots> slots) : slots_(std::move(slots)) {}
+  explicit Ticket(std::weak_ptr<Slots> slots) : slots_(std::move(slots)) {}
   void GiveBack(const absl::Status& status) {
-    if (!is_given_back_.exchange(true)) slots_->GiveBack(status);
+    const std::shared_ptr<Slots> slots = slots_.lock();
+    if (slots != nullptr && !is_given_back_.exchange(true)) slots->GiveBack(status);
   }
 
  private:
-  const std::shared_ptr<Slots> slots_;
+  // Who answers holds the ticket, and the slots hold who answers.
+  const std::weak_ptr<Slots> slots_;
   std::atomic<bool> is_given_back_ = false;
 };
 
@@ -149,7 +151,7 @@ Begun AnalyzerPool::Slots::Begin(const v1::AnalyzeRequest& request, absl::Durati
   if (limits.has_max_duration()) {
     timeout = std::min(timeout, event::ToDuration(limits.max_duration()));
   }
-  const auto ticket = std::make_shared<Ticket>(shared_from_this());
+  const auto ticket = std::make_shared<Ticket>(weak_from_this());
   auto call =
       analyzer_->Begin(request, timeout,
                        [ticket, done = std::move(done)](absl::StatusOr<v1::AnalysisResult> result) {
