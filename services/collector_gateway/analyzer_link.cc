@@ -1,7 +1,9 @@
 #include "services/collector_gateway/analyzer_link.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "daemoneye/v1/analyzer_service.grpc.pb.h"
@@ -114,12 +116,19 @@ AnalyzerLink::AnalyzerLink(int id, AnalyzerLinkOptions options, base::Clock& clo
   MutexLock lock(shared_->mu);
   shared_->problem = "not reached yet";
   shared_->channel = NewChannel();
+  // gRPC 1.51: a channel must not end on the thread that tells of a call's end, which may be the
+  // last to hold it. Links are as many as there are addresses.
+  static base::Mutex kept_mu;
+  static auto& kept = *new std::vector<std::shared_ptr<grpc::Channel>>();
+  const MutexLock kept_lock(kept_mu);
+  kept.push_back(shared_->channel);
 }
 
 std::shared_ptr<grpc::Channel> AnalyzerLink::NewChannel() const {
   grpc::ChannelArguments args;
-  // No connection shared with an earlier attempt, which may be dead without saying so.
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -217,8 +226,6 @@ void AnalyzerLink::Take(absl::StatusOr<v1::NegotiateAnalysisResponse> answer) {
     if (answer.ok()) {
       is_news |= shared_->capabilities.SerializeAsString() != answer->SerializeAsString();
       shared_->capabilities = *std::move(answer);
-    } else {
-      shared_->channel = NewChannel();
     }
     name = shared_->capabilities.name();
   }

@@ -1,9 +1,8 @@
 // AnalyzerLink: one analyzer that is a server of its own (AnalyzerService), asked over a channel.
 //
 // It is asked what it can do when it is first reached, and every few seconds from then on: that
-// also tells whether it lives. After a failure the next attempt has a channel of its own, with
-// backoff. What an analyzer says of itself is believed only within bounds; what it answers is
-// checked by who asked.
+// also tells whether it lives. gRPC connects anew with backoff. What an analyzer says of itself is
+// believed only within bounds; what it answers is checked by who asked.
 //
 // Threads:    owns one, "analyzer-N"; everything public from any.
 // Ownership:  borrows the clock, which outlives it. Calls under way hold what they need.
