@@ -13,14 +13,6 @@ using base::operator+;
 
 constexpr absl::Duration kNoticeInterval = absl::Minutes(1);
 
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 // What two matches must share to be the same: the trigger, the process and its executable; of a
 // window, the trigger and the key; of an event without a process, its subject.
 std::string DedupKey(const TriggerMatch& match) {
@@ -104,7 +96,7 @@ std::optional<std::string> Admission::Admit(TriggerMatch match, TriggerRecord& r
   if (match.depth > options_.max_depth) return suppress("too_deep");
   // A trigger that looks at requests never answers its own.
   if (match.event->trigger_request().trigger_id() == trigger.id()) return suppress("too_deep");
-  if (trigger.has_muted_until() && ToTime(trigger.muted_until()) > match.matched_at) {
+  if (trigger.has_muted_until() && event::ToTime(trigger.muted_until()) > match.matched_at) {
     return suppress("muted");
   }
   std::string collector_name;
@@ -115,10 +107,11 @@ std::optional<std::string> Admission::Admit(TriggerMatch match, TriggerRecord& r
   const std::string key = DedupKey(match);
   if (accepted_.HoldsBack(key, now)) return suppress("duplicate");
   match.suppressed = accepted_.held_back(key);
-  const absl::Duration window =
-      trigger.has_dedup_window() ? ToDuration(trigger.dedup_window()) : options_.dedup_window;
+  const absl::Duration window = trigger.has_dedup_window()
+                                    ? event::ToDuration(trigger.dedup_window())
+                                    : options_.dedup_window;
   const absl::Duration timeout = trigger.has_request_timeout()
-                                     ? ToDuration(trigger.request_timeout())
+                                     ? event::ToDuration(trigger.request_timeout())
                                      : options_.request_timeout;
   auto pushed = queue_.Push({.match = std::move(match), .deadline = now + timeout});
   if (pushed.verdict == RequestQueue::Verdict::kShed) return suppress("shed");

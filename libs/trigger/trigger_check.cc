@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "libs/event/event_builder.h"
+
 namespace daemoneye::trigger {
 namespace {
 
@@ -18,10 +20,6 @@ constexpr int kMaxTestEvents = 32;
 constexpr uint32_t kMaxRate = 10'000;
 
 using Problems = std::vector<v1::TriggerProblem>;
-
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
 
 bool IsId(std::string_view id) {
   return !id.empty() && id.size() <= kMaxIdBytes && std::ranges::all_of(id, [](unsigned char c) {
@@ -56,7 +54,7 @@ void CheckTarget(const v1::Trigger& trigger, Problems* problems) {
 
 void CheckNumbers(const v1::Trigger& trigger, Problems* problems) {
   if (trigger.has_dedup_window()) {
-    const absl::Duration window = ToDuration(trigger.dedup_window());
+    const absl::Duration window = event::ToDuration(trigger.dedup_window());
     if (window < absl::ZeroDuration() || window > absl::Hours(24)) {
       problems->push_back(Problem("dedup_window", "must be 0 to 24 h"));
     }
@@ -66,7 +64,7 @@ void CheckNumbers(const v1::Trigger& trigger, Problems* problems) {
     problems->push_back(Problem("rate_per_minute", fmt::format("must be 1 to {}", kMaxRate)));
   }
   if (trigger.has_request_timeout()) {
-    const absl::Duration timeout = ToDuration(trigger.request_timeout());
+    const absl::Duration timeout = event::ToDuration(trigger.request_timeout());
     if (timeout < absl::Seconds(1) || timeout > absl::Hours(1)) {
       problems->push_back(Problem("request_timeout", "must be 1 s to 1 h"));
     }
@@ -140,7 +138,7 @@ v1::TriggerProblem Problem(std::string field, std::string message) {
 }
 
 absl::Duration WindowOf(const v1::Trigger& trigger) {
-  return ToDuration(trigger.condition().window());
+  return event::ToDuration(trigger.condition().window());
 }
 
 std::vector<v1::TriggerProblem> CheckTrigger(const v1::Trigger& trigger, bool needs_id) {

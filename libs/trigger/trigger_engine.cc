@@ -399,8 +399,7 @@ v1::TriggerStatistics TriggerEngine::Impl::StatisticsLocked(const Record& record
   statistics.set_evaluated(statistics.evaluated() + cost.evaluated);
   statistics.set_errors(statistics.errors() + cost.errors);
   if (!cost.last_error.empty()) statistics.set_last_error(cost.last_error);
-  const absl::Duration before = absl::Seconds(statistics.cpu_time().seconds()) +
-                                absl::Nanoseconds(statistics.cpu_time().nanos());
+  const absl::Duration before = event::ToDuration(statistics.cpu_time());
   event::SetDuration(before + cost.cpu_time, statistics.mutable_cpu_time());
   return statistics;
 }

@@ -5,6 +5,11 @@
 
 namespace daemoneye::trigger {
 
+absl::Duration DedupWindowOf(const v1::Trigger& trigger) {
+  return trigger.has_dedup_window() ? event::ToDuration(trigger.dedup_window())
+                                    : absl::Seconds(300);
+}
+
 v1::TriggerRequest MakeRequest(const TriggerMatch& match) {
   const v1::Trigger& trigger = *match.trigger;
   v1::TriggerRequest request;

@@ -36,6 +36,9 @@ struct TriggerMatch {
   absl::Time matched_at;
 };
 
+// How long alerts like one of `trigger` are held back.
+absl::Duration DedupWindowOf(const v1::Trigger& trigger);
+
 // The match as what goes on the bus: whom it asks, about what, and `depth`.
 v1::TriggerRequest MakeRequest(const TriggerMatch& match);
 

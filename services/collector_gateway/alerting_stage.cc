@@ -12,7 +12,7 @@
 #include "libs/alerting/alert_bounds.h"
 #include "libs/alerting/hmac.h"
 #include "libs/event/event.h"
-#include "libs/event/event_builder.h"
+#include "libs/trigger/trigger_match.h"
 #include "services/collector_gateway/blocking_stages.h"
 #include "services/collector_gateway/stage_verdict.h"
 #include "services/collector_gateway/struct_fields.h"
@@ -20,7 +20,6 @@
 namespace daemoneye::gateway {
 namespace {
 
-constexpr absl::Duration kDefaultDedupWindow = absl::Seconds(300);
 constexpr size_t kMaxLineBytes = 512;
 
 // The DETECTION stage that decides: of those that completed the one with the worst verdict.
@@ -179,9 +178,8 @@ alerting::AlertDraft MakeDraft(const v1::WorkflowExecution& execution,
   if (const auto key = execution.details().find("key"); key != execution.details().end()) {
     draft.dedup_scope = key->second;
   }
-  draft.dedup_window = trigger != nullptr && trigger->has_dedup_window()
-                           ? event::ToDuration(trigger->dedup_window())
-                           : kDefaultDedupWindow;
+  draft.dedup_window =
+      trigger::DedupWindowOf(trigger == nullptr ? v1::Trigger::default_instance() : *trigger);
   return draft;
 }
 

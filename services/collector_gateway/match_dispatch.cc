@@ -15,7 +15,6 @@ namespace daemoneye::gateway {
 namespace {
 
 constexpr absl::Duration kTimeoutLogInterval = absl::Minutes(1);
-constexpr absl::Duration kDefaultDedupWindow = absl::Seconds(300);
 
 std::string TitleOf(const v1::Trigger& trigger) {
   return trigger.description().empty() ? "Trigger " + trigger.id() : trigger.description();
@@ -65,10 +64,7 @@ alerting::AlertDraft DraftOf(const trigger::TriggerMatch& match, v1::Completenes
   if (!match.key.empty()) (*alert.mutable_details())["key"] = match.key;
   draft.suppressed = match.suppressed;
   draft.dedup_scope = match.key;
-  draft.dedup_window = trigger.has_dedup_window()
-                           ? absl::Seconds(trigger.dedup_window().seconds()) +
-                                 absl::Nanoseconds(trigger.dedup_window().nanos())
-                           : kDefaultDedupWindow;
+  draft.dedup_window = trigger::DedupWindowOf(trigger);
   return draft;
 }
 

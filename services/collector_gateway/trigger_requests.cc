@@ -11,6 +11,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/text.h"
+#include "libs/event/event_builder.h"
 
 namespace daemoneye::gateway {
 namespace {
@@ -55,10 +56,9 @@ absl::StatusOr<trigger::BackTestOptions> OptionsOf(const v1::BackTestTriggerRequ
   }
   options.max_matches =
       static_cast<size_t>(request.max_matches() == 0 ? kDefaultMatches : request.max_matches());
-  const google::protobuf::Duration& timeout = request.timeout();
   options.timeout = absl::Seconds(kDefaultTimeoutSeconds);
   if (request.has_timeout()) {
-    options.timeout = absl::Seconds(timeout.seconds()) + absl::Nanoseconds(timeout.nanos());
+    options.timeout = event::ToDuration(request.timeout());
     if (options.timeout <= absl::ZeroDuration() ||
         options.timeout > absl::Seconds(kMaxTimeoutSeconds)) {
       return absl::InvalidArgumentError(
