@@ -32,7 +32,8 @@ struct ProcStat {
   // Since boot, in the reader's time namespace; with boot id, pid namespace and pid: the identity.
   uint64_t start_ticks = 0;
   uint64_t vsize_bytes = 0;
-  // Exact to the page on 6.2 and later; before, off by up to 64 pages a thread.
+  // Off by what is not yet added up: up to 64 pages a thread before 6.2, since then 32 pages or
+  // more a CPU and kind of page. (/proc/PID/statm is exact, on 6.18 at least.)
   uint64_t rss_bytes = 0;
   // Where exec put the image, its stack, its data and its heap: with address space randomisation
   // elsewhere each time. 0 (start_code and end_code: 1) for who may not trace the process. The
