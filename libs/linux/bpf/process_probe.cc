@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "libs/base/status_macros.h"
 #include "libs/linux/bpf/bpf_support.h"
@@ -69,18 +69,19 @@ wire_options ToWire(const ProcessProbeOptions& options, const BpfSupport& suppor
   return wire;
 }
 
+uint64_t Load(const __u64& value) { return __atomic_load_n(&value, __ATOMIC_RELAXED); }
+
 ProgramCounters Sum(const wire_counters (&slots)[WIRE_SLOTS], size_t used_slots) {
   ProgramCounters sum;
-  const auto load = [](const __u64& value) { return __atomic_load_n(&value, __ATOMIC_RELAXED); };
   for (size_t i = 0; i < used_slots; ++i) {
     const wire_counters& slot = slots[i];
-    sum.seen_count += load(slot.seen);
-    sum.sent_count += load(slot.sent);
-    sum.ignored_count += load(slot.ignored);
-    sum.filtered_count += load(slot.filtered);
-    sum.ring_full_count += load(slot.ring_full);
-    sum.unread_count += load(slot.unread);
-    sum.truncated_count += load(slot.truncated);
+    sum.seen_count += Load(slot.seen);
+    sum.sent_count += Load(slot.sent);
+    sum.ignored_count += Load(slot.ignored);
+    sum.filtered_count += Load(slot.filtered);
+    sum.ring_full_count += Load(slot.ring_full);
+    sum.unread_count += Load(slot.unread);
+    sum.truncated_count += Load(slot.truncated);
   }
   return sum;
 }
@@ -93,21 +94,37 @@ struct ProcessProbe::Impl {
   // Without what the kernel missed: no call of the kernel.
   ProbeCounters Count() const {
     const auto& counters = skeleton->bss->counters;
-    return {.fork = Sum(counters[WIRE_ON_FORK], used_slots),
-            .exec = Sum(counters[WIRE_ON_EXEC], used_slots),
-            .exit = Sum(counters[WIRE_ON_EXIT], used_slots)};
+    ProbeCounters sum = {.fork = Sum(counters[WIRE_ON_FORK], used_slots),
+                         .exec = Sum(counters[WIRE_ON_EXEC], used_slots),
+                         .exit = Sum(counters[WIRE_ON_EXIT], used_slots)};
+    for (size_t i = 0; i < used_slots; ++i) {
+      sum.unforked_count += Load(counters[WIRE_ON_FORK][i].unforked);
+    }
+    return sum;
   }
 
   Skeleton skeleton;
   RingReader ring;
   size_t used_slots = WIRE_SLOTS;
-  std::array<bpf_link*, WIRE_PROGRAMS> links = {};
-  std::array<uint32_t, WIRE_PROGRAMS> link_ids = {};
+  struct Link {
+    const char* program;
+    bpf_link* link;
+    uint32_t id;
+
+    bool is_there() const { return id != 0 && LinkId(::bpf_link__fd(link)) == id; }
+  };
+  std::vector<Link> links;
   ProbeLoss told;
 };
 
 ProcessProbe::ProcessProbe(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-ProcessProbe::~ProcessProbe() = default;
+
+ProcessProbe::~ProcessProbe() {
+  // Where somebody closed a link, its descriptor may be anybody's by now.
+  for (const Impl::Link& link : impl_->links) {
+    if (!link.is_there()) ::bpf_link__disconnect(link.link);
+  }
+}
 
 absl::StatusOr<std::unique_ptr<ProcessProbe>> ProcessProbe::Open(
     const ProcessProbeOptions& options) {
@@ -134,10 +151,11 @@ absl::StatusOr<std::unique_ptr<ProcessProbe>> ProcessProbe::Open(
   auto impl = std::make_unique<Impl>(std::move(skeleton), std::move(ring));
   impl->used_slots = std::min<size_t>(static_cast<size_t>(cpus), WIRE_SLOTS);
   const auto& links = impl->skeleton->links;
-  impl->links = {links.on_fork, links.on_exec, links.on_exit};
-  for (size_t i = 0; i < impl->links.size(); ++i) {
-    impl->link_ids[i] = LinkId(::bpf_link__fd(impl->links[i]));
-  }
+  impl->links = {{.program = "fork", .link = links.on_fork, .id = 0},
+                 {.program = "exec", .link = links.on_exec, .id = 0},
+                 {.program = "exit", .link = links.on_exit, .id = 0},
+                 {.program = "new_task", .link = links.on_new_task, .id = 0}};
+  for (Impl::Link& link : impl->links) link.id = LinkId(::bpf_link__fd(link.link));
   std::unique_ptr<ProcessProbe> probe(new ProcessProbe(std::move(impl)));
   probe->SwitchOn(true);
   return probe;
@@ -192,10 +210,9 @@ absl::Status ProcessProbe::Check() const {
   if (__atomic_load_n(&impl_->skeleton->data_switch->is_on, __ATOMIC_RELAXED) == 0) {
     return absl::UnavailableError("the process probe is switched off");
   }
-  constexpr std::array<const char*, WIRE_PROGRAMS> kNames = {"fork", "exec", "exit"};
-  for (size_t i = 0; i < impl_->links.size(); ++i) {
-    if (impl_->link_ids[i] == 0 || LinkId(::bpf_link__fd(impl_->links[i])) != impl_->link_ids[i]) {
-      return absl::UnavailableError(fmt::format("the link of program={} is gone", kNames[i]));
+  for (const Impl::Link& link : impl_->links) {
+    if (!link.is_there()) {
+      return absl::UnavailableError(fmt::format("the link of program={} is gone", link.program));
     }
   }
   return absl::OkStatus();

@@ -72,6 +72,11 @@ struct ProbeCounters {
   ProgramCounters fork;
   ProgramCounters exec;
   ProgramCounters exit;
+  // Tasks that began without a fork: workers of io_uring and vhost, idle tasks of CPUs.
+  uint64_t unforked_count = 0;
+
+  // What `processes` of /proc/stat grows by while the probe sees all.
+  uint64_t task_count() const { return fork.seen_count + fork.missed_count + unforked_count; }
 };
 
 // How many events have no record.

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/io_uring.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -18,7 +19,9 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "libs/base/unique_fd.h"
 #include "libs/linux/bpf/probe_fixture.h"
 #include "libs/linux/procfs/kernel_stat_reader.h"
 #include "libs/linux/procfs/proc_fs.h"
@@ -135,7 +138,7 @@ TEST_F(ProbeTest, ACgroupIsFilteredInTheKernel) {
 std::optional<uint64_t> Difference(procfs::KernelStatReader& reader, const ProcessProbe& probe) {
   for (int i = 0; i < 1000; ++i) {
     const uint64_t before = reader.Read()->processes_started_count;
-    const uint64_t seen = probe.ReadCounters().fork.seen_count;
+    const uint64_t seen = probe.ReadCounters().task_count();
     if (reader.Read()->processes_started_count == before) return before - seen;
   }
   return std::nullopt;
@@ -153,6 +156,21 @@ TEST_F(ProbeTest, TheForksSeenAreTheKernelsOwnCount) {
   probe_->SwitchOn(false);
   EXPECT_EQ(RunToEnd([] { return 0; }), 0);
   EXPECT_NE(Difference(reader, *probe_), after);
+}
+
+// Nobody forks them, and the kernel counts them beside the forks.
+TEST_F(ProbeTest, WorkersOfIoUringAreTold) {
+  Open();
+  const procfs::ProcFs proc = *procfs::ProcFs::Open("/proc");
+  procfs::KernelStatReader reader(proc);
+  const auto before = Difference(reader, *probe_);
+  const uint64_t unforked = probe_->ReadCounters().unforked_count;
+  io_uring_params params = {};
+  params.flags = IORING_SETUP_SQPOLL;  // a thread of the kernel's reads what is submitted
+  const base::UniqueFd ring(static_cast<int>(::syscall(SYS_io_uring_setup, 4, &params)));
+  if (!ring.valid()) GTEST_SKIP() << "no io_uring here";
+  EXPECT_GE(probe_->ReadCounters().unforked_count, unforked + 1);
+  EXPECT_EQ(Difference(reader, *probe_), before);
 }
 
 TEST_F(ProbeTest, ASilencedProbeSaysSo) {
@@ -182,13 +200,23 @@ int CloseLinks() {
 
 TEST_F(ProbeTest, AProbeWhoseLinksWereClosedSaysSo) {
   Open();
-  ASSERT_EQ(CloseLinks(), 3);
+  ASSERT_EQ(CloseLinks(), 4);
   const absl::Status status = probe_->Check();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("link"));
   const uint64_t seen = probe_->ReadCounters().exec.seen_count;
   EXPECT_EQ(RunToEnd([] { return Exec({"/bin/true"}); }), 0);
   EXPECT_EQ(probe_->ReadCounters().exec.seen_count, seen);
+}
+
+// Another file may have its number by then.
+TEST_F(ProbeTest, ALinkThatWasClosedIsNotClosedAgain) {
+  Open();
+  ASSERT_EQ(CloseLinks(), 4);
+  std::vector<base::UniqueFd> others;
+  for (int i = 0; i < 8; ++i) others.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  probe_.reset();
+  for (const base::UniqueFd& other : others) EXPECT_NE(::fcntl(other.get(), F_GETFD), -1);
 }
 
 TEST_F(ProbeTest, WithoutCapabilitiesItSaysWhichAreMissing) {

@@ -10,6 +10,9 @@
 
 // include/linux/sched/signal.h
 #define SIGNAL_GROUP_EXIT 0x4
+// include/linux/sched.h
+#define PF_IO_WORKER 0x10
+#define PF_USER_WORKER 0x4000
 #define PAGE_BYTES 4096
 
 // The switch, a map of its own: 0 is off. What it lets pass is neither seen nor lost.
@@ -80,6 +83,18 @@ int on_fork(__u64* context) {
   begin_record(record, WIRE_FORK, child);
   bpf_ringbuf_submit(record, 0);
   COUNT(WIRE_ON_FORK, sent);
+  return 0;
+}
+
+// The kernel's own count of forks (/proc/stat) has every task, the workers of io_uring and vhost
+// and the idle tasks, too, for which sched_process_fork is not called.
+SEC("tp_btf/task_newtask")
+int on_new_task(__u64* context) {
+  struct task_struct* task = (struct task_struct*)context[0];
+  if (!is_on) return 0;
+  if (task->pid == 0 || (task->flags & (PF_IO_WORKER | PF_USER_WORKER))) {
+    COUNT(WIRE_ON_FORK, unforked);
+  }
   return 0;
 }
 

@@ -108,5 +108,5 @@ struct wire_counters {
   __u64 ring_full;
   __u64 unread;     // the task could not be read
   __u64 truncated;  // of those sent: arguments cut or unread
-  __u64 unused;
+  __u64 unforked;   // WIRE_ON_FORK, and not in `seen`: tasks that began without a fork
 } __attribute__((aligned(64)));
