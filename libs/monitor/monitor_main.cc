@@ -19,8 +19,8 @@ int MonitorMain(int argc, char** argv, const MonitorDefinition& definition) {
   component.check = definition.check;
   component.make =
       [&](const ComponentContext& context) -> absl::StatusOr<std::unique_ptr<Component>> {
-    ASSIGN_OR_RETURN(MonitorParts parts,
-                     definition.make({context.config, context.metrics, context.clock}));
+    ASSIGN_OR_RETURN(MonitorParts parts, definition.make({context.config, context.metrics,
+                                                          context.clock, context.bus}));
     return MonitorComponent::Create(context, std::move(parts));
   };
   return RunComponent(argc, argv, component);

@@ -18,6 +18,7 @@
 #include "libs/collector/event_source.h"
 #include "libs/collector/task_handler.h"
 #include "libs/config/config.h"
+#include "libs/event_bus/event_bus.h"
 #include "libs/metrics/registry.h"
 
 namespace daemoneye::monitor {
@@ -27,6 +28,8 @@ struct MonitorContext {
   const config::Config& config;
   metrics::Registry& metrics;
   base::Clock& clock;
+  // What they emit is published on it: for those that prove that it is.
+  event_bus::EventBus& bus;
 };
 
 // What a monitor watches with and answers tasks with.
