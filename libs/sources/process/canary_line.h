@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "libs/base/clock.h"
 
 namespace daemoneye::process {
 
@@ -20,6 +21,12 @@ class CanaryWatch {
   virtual absl::StatusOr<bool> HasCome(uint32_t pid) = 0;
 };
 
+// A canary that was started.
+struct SentCanary {
+  uint32_t pid = 0;
+  base::Monotonic start;
+};
+
 // Threads: one at a time.
 class CanaryLine {
  public:
@@ -29,8 +36,8 @@ class CanaryLine {
   virtual bool is_open() const = 0;
   // Begins to listen. `wake` is called from any thread, and not once the watch is gone.
   virtual absl::StatusOr<std::unique_ptr<CanaryWatch>> Watch(std::function<void()> wake) = 0;
-  // Starts a canary, a child of this process that is marked as `own`; its pid.
-  virtual absl::StatusOr<uint32_t> Spawn() = 0;
+  // Starts a canary, a child of this process that is marked as `own`.
+  virtual absl::StatusOr<SentCanary> Spawn() = 0;
   // Ends it; may wait a moment.
   virtual void Reap() = 0;
 };

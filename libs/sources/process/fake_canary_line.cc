@@ -35,7 +35,8 @@ absl::StatusOr<std::unique_ptr<CanaryWatch>> FakeCanaryLine::Watch(std::function
   return std::make_unique<FakeWatch>(*this);
 }
 
-absl::StatusOr<uint32_t> FakeCanaryLine::Spawn() {
+absl::StatusOr<SentCanary> FakeCanaryLine::Spawn() {
+  const base::Monotonic start = clock_.MonotonicNow();
   std::function<void()> body;
   uint32_t pid = 0;
   {
@@ -47,7 +48,7 @@ absl::StatusOr<uint32_t> FakeCanaryLine::Spawn() {
     changed_.NotifyAll();
   }
   if (body) body();
-  return pid;
+  return SentCanary{.pid = pid, .start = start};
 }
 
 void FakeCanaryLine::Reap() {

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "libs/base/clock.h"
 #include "libs/base/mutex.h"
 #include "libs/sources/process/canary_line.h"
 
@@ -16,11 +17,13 @@ namespace daemoneye::process {
 
 class FakeCanaryLine final : public CanaryLine {
  public:
+  explicit FakeCanaryLine(base::Clock& clock) : clock_(clock) {}
+
   enum class Fate { kComesAtOnce, kNeverComes, kIsNotTold };
 
   bool is_open() const override;
   absl::StatusOr<std::unique_ptr<CanaryWatch>> Watch(std::function<void()> wake) override;
-  absl::StatusOr<uint32_t> Spawn() override;
+  absl::StatusOr<SentCanary> Spawn() override;
   void Reap() override;
 
   void SetFate(Fate fate);
@@ -41,6 +44,7 @@ class FakeCanaryLine final : public CanaryLine {
  private:
   class FakeWatch;
 
+  base::Clock& clock_;
   mutable base::Mutex mu_;
   base::CondVar changed_;
   Fate fate_ GUARDED_BY(mu_) = Fate::kComesAtOnce;

@@ -68,7 +68,7 @@ class ProvenSourceTest : public ::testing::Test {
 
   std::atomic<uint64_t> kernel_ = 100;
   base::FakeClock clock_;
-  FakeCanaryLine line_;
+  FakeCanaryLine line_{clock_};
   FailureSink sink_;
   collector::FakeSourceScript script_{"process-exec"};
   ProvenSource source_{collector::MakeFakeEventSource(script_),
@@ -76,7 +76,8 @@ class ProvenSourceTest : public ::testing::Test {
                         .counts = [] { return SightCounts{.task_count = 7, .lost_count = 0}; },
                         .kernel_tasks = [this] { return std::optional<uint64_t>(kernel_); },
                         .line = line_,
-                        .on_canary = {}},
+                        .on_canary = {},
+                        .on_unseen = {}},
                        clock_,
                        {.recounts = 0}};
 };

@@ -106,6 +106,7 @@ absl::Status SightProof::CheckForks(const Findings& findings) {
     ++statistics_.mismatches;
   }
   if (findings.unseen) findings.unseen(result->unseen_count);
+  if (inputs_.on_unseen) inputs_.on_unseen();
   if (fork_row_.misses++ == 0) fork_row_.since = clock_.MonotonicNow();
   fork_row_.begun_count += result->begun_count;
   fork_row_.seen_count += result->seen_count;
@@ -140,11 +141,10 @@ SightProof::Flight SightProof::SendCanary() {
   if (!line.is_open() || !before.has_value()) return Flight::kUnknown;
   const auto watch = line.Watch([state = wake_] { state->Signal(); });
   if (!watch.ok()) return Flight::kUnknown;
-  const base::Monotonic begin = clock_.MonotonicNow();
-  const absl::StatusOr<uint32_t> pid = line.Spawn();
-  if (!pid.ok()) return Flight::kUnknown;
-  Flight flight = AwaitCanary(**watch, *pid, begin + options_.canary_patience);
-  const absl::Duration taken = base::Elapsed(begin, clock_.MonotonicNow());
+  const absl::StatusOr<SentCanary> canary = line.Spawn();
+  if (!canary.ok()) return Flight::kUnknown;
+  Flight flight = AwaitCanary(**watch, canary->pid, canary->start + options_.canary_patience);
+  const absl::Duration taken = base::Elapsed(canary->start, clock_.MonotonicNow());
   line.Reap();
   if (flight == Flight::kMissed) {
     // Its record may be among those that there was no room for, which is told elsewhere.

@@ -59,6 +59,8 @@ struct SightInputs {
   CanaryLine& line;
   // How long a canary took, from its start until it came back; may be empty.
   std::function<void(absl::Duration)> on_canary;
+  // The source missed something, so what is known should be looked through; may be empty.
+  std::function<void()> on_unseen;
 };
 
 struct SightStatistics {

@@ -85,11 +85,12 @@ class SightProofTest : public ::testing::Test {
   std::atomic<bool> is_running_ = true;
   std::atomic<bool> has_count_ = true;
   std::atomic<int> came_back_ = 0;
+  std::atomic<int> scans_wanted_ = 0;
   base::Mutex mu_;
   base::CondVar changed_;
   std::optional<absl::Status> distrusted_ GUARDED_BY(mu_);
   base::FakeClock clock_;
-  FakeCanaryLine line_;
+  FakeCanaryLine line_{clock_};
   SightProof proof_{{.interval = kInterval,
                      .canary_patience = kPatience,
                      .misses_to_distrust = 2,
@@ -99,7 +100,8 @@ class SightProofTest : public ::testing::Test {
                      .counts = [this] { return Counts(); },
                      .kernel_tasks = [this] { return std::optional<uint64_t>(kernel_); },
                      .line = line_,
-                     .on_canary = [this](absl::Duration) { ++came_back_; }},
+                     .on_canary = [this](absl::Duration) { ++came_back_; },
+                     .on_unseen = [this] { ++scans_wanted_; }},
                     clock_};
 };
 
@@ -139,6 +141,7 @@ TEST_F(SightProofTest, ForksThatItDoesNotSeeTwiceMakeItBlind) {
   proof_.Stop();
   EXPECT_EQ(proof_.statistics().mismatches, 2u);
   EXPECT_EQ(unseen_, 112u);
+  EXPECT_EQ(scans_wanted_, 2);
 }
 
 TEST_F(SightProofTest, OneMissIsForgottenByAHit) {
