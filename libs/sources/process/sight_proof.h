@@ -112,6 +112,8 @@ class SightProof {
   enum class Flight { kSeen, kMissed, kUnknown };
 
   void Run(const std::stop_token& stop, const Findings& findings);
+  // What the source did not see since the last count, told.
+  std::optional<ForkCheck::Result> CountForks(const Findings& findings);
   absl::Status CheckForks(const Findings& findings);
   absl::Status CheckCanary();
   Flight SendCanary();

@@ -252,6 +252,17 @@ TEST_F(SightProofTest, StartedAgainItBeginsAnew) {
   EXPECT_EQ(proof_.statistics().tasks_seen, 1u + 10 + 1 + 1 + 1);
 }
 
+TEST_F(SightProofTest, WhatWasMissedBeforeAStopIsTold) {
+  ASSERT_EQ(proof_.Prove(), absl::OkStatus());
+  Start();
+  kernel_ += 8;
+  seen_ += 1;
+  proof_.Stop();
+  EXPECT_EQ(unseen_, 7u);
+  EXPECT_EQ(scans_wanted_, 1);
+  EXPECT_FALSE(is_distrusted());
+}
+
 TEST_F(SightProofTest, StopEndsTheWaitForACanary) {
   ASSERT_EQ(proof_.Prove(), absl::OkStatus());
   Start();
