@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <tuple>
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -52,11 +53,32 @@ std::map<std::string, Figure> RunBenchmark(const Setting& setting, const std::st
   return figures;
 }
 
+// The kernel's task iterator against ps, of 5,000 processes.
+void AddIteratorRows(const std::map<std::string, Figure>& figures, Table& table) {
+  const double ps_us = figures.at("BM_Ps/5000/manual_time").real_ns / 1e3 / 5000;
+  for (const auto& [run, what, at_most] :
+       {std::tuple("BM_Iterator/5000/0", "task iterator, no arguments, CPU a process", 1.0 / 20),
+        std::tuple("BM_Iterator/5000/1", "task iterator, arguments, CPU a process", 1.0 / 6)}) {
+    const auto found = figures.find(run);
+    if (found == figures.end()) {
+      table.AddAbsent(what, "BPF may not be used here");
+      continue;
+    }
+    table.Add({.name = what,
+               .value = found->second.cpu_ns / 1e3 / 5000,
+               .unit = "us",
+               .against = "ps -eo pid,ppid,comm,args",
+               .reference = ps_us,
+               .at_least = {},
+               .at_most = at_most});
+  }
+}
+
 }  // namespace
 
 void AddScanRows(const Setting& setting, Table& table) {
   auto figures =
-      RunBenchmark(setting, "libs/sources/process/scan_benchmark", "BM_(Floor|Scan|Ps)/");
+      RunBenchmark(setting, "libs/sources/process/scan_benchmark", "BM_(Floor|Scan|Iterator|Ps)/");
   for (const int processes : {500, 5000}) {
     const auto find = [&](const char* name) {
       return figures.at(fmt::format("{}/{}", name, processes) +
@@ -78,6 +100,7 @@ void AddScanRows(const Setting& setting, Table& table) {
                .at_least = {},
                .at_most = processes == 5000 ? std::optional<double>(1.0) : std::nullopt});
   }
+  AddIteratorRows(figures, table);
 }
 
 void AddBusRows(const Setting& setting, Table& table) {

@@ -2,8 +2,9 @@
 //
 // To be compared by cpu_time at one count of processes: BM_Floor lists /proc and reads stat,
 // status, cmdline and the link of the image of every process, and looks at nothing; BM_Scan is the
-// whole scan, identity, comparison and rules included. BM_Ps is `ps -eo pid,ppid,comm,args`, CPU of
-// the child. `bytes_a_process` is what the table holds.
+// whole scan, identity, comparison and rules included. BM_Iterator is the kernel's task iterator
+// alone, without arguments (/0) and with them (/1); it needs root. BM_Ps is `ps -eo
+// pid,ppid,comm,args`, CPU of the child. `bytes_a_process` is what the table holds.
 
 #include <benchmark/benchmark.h>
 #include <dirent.h>
@@ -19,6 +20,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "libs/linux/bpf/task_reader.h"
 #include "libs/sources/process/process_scanner.h"
 
 namespace daemoneye::process {
@@ -114,6 +116,27 @@ void BM_Scan(benchmark::State& state) {
                                       static_cast<double>(scanner.statistics().tracked);
 }
 
+void BM_Iterator(benchmark::State& state) {
+  Children(static_cast<size_t>(state.range(0)));
+  const auto tasks = bpf::TaskReader::Open();
+  if (!tasks.ok()) {
+    // What holds figures of this against others finds none.
+    state.SkipWithError(tasks.status().ToString().c_str());
+    return;
+  }
+  const auto arguments =
+      state.range(1) != 0 ? bpf::TaskReader::Arguments::kRead : bpf::TaskReader::Arguments::kNone;
+  int64_t processes = 0;
+  for (auto _ : state) {
+    if (!(*tasks)->Begin(arguments).ok()) return state.SkipWithError("no scan");
+    for (auto next = (*tasks)->Next(); next.ok() && *next != nullptr; next = (*tasks)->Next()) {
+      benchmark::DoNotOptimize(**next);
+      ++processes;
+    }
+  }
+  state.SetItemsProcessed(processes);
+}
+
 double ChildrenCpuSeconds() {
   rusage usage;
   ::getrusage(RUSAGE_CHILDREN, &usage);
@@ -145,6 +168,7 @@ BENCHMARK(BM_Scan)->Arg(500)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Ps)->Arg(500)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Floor)->Arg(5000)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Scan)->Arg(5000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Iterator)->Args({5000, 0})->Args({5000, 1})->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Ps)->Arg(5000)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
