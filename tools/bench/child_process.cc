@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -51,34 +52,45 @@ ChildProcess::~ChildProcess() {
   waitpid(pid_, nullptr, 0);
 }
 
+absl::Duration CpuTimeOf(pid_t pid) {
+  clockid_t clock = {};
+  timespec used = {};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return {};
+  return absl::DurationFromTimespec(used);
+}
+
 absl::Duration ChildProcess::CpuTime() const {
   std::ifstream file(fmt::format("/proc/{}/stat", pid_));
   std::string text;
   std::getline(file, text);
-  // proc(5): utime and stime are fields 14 and 15; the name may hold spaces, but no ')' follows it.
+  // proc(5): cutime and cstime are fields 16 and 17; the name may hold spaces, but no ')' follows
+  // it.
   std::istringstream fields(text.substr(text.rfind(')') + 2));
   std::string field;
   uint64_t user = 0, system = 0;
-  for (int i = 3; i <= 13; ++i) fields >> field;
+  for (int i = 3; i <= 15; ++i) fields >> field;
   fields >> user >> system;
-  return absl::Seconds(static_cast<double>(user + system) / sysconf(_SC_CLK_TCK));
+  return CpuTimeOf(pid_) + absl::Seconds(static_cast<double>(user + system) / sysconf(_SC_CLK_TCK));
 }
 
-uint64_t ChildProcess::AnonymousBytes() const {
+uint64_t ChildProcess::StatusBytes(std::string_view field) const {
   std::ifstream file(fmt::format("/proc/{}/status", pid_));
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("RssAnon:")) return std::strtoull(line.c_str() + 8, nullptr, 10) * 1024;
+    if (!line.starts_with(field)) continue;
+    return std::strtoull(line.c_str() + field.size(), nullptr, 10) * 1024;
   }
   return 0;
 }
 
-absl::Duration ChildProcess::Terminate() {
+absl::Duration ChildProcess::End(int signal) {
   const absl::Time begin = absl::Now();
-  kill(pid_, SIGTERM);
+  kill(pid_, signal);
   waitpid(pid_, nullptr, 0);
   pid_ = -1;
   return absl::Now() - begin;
 }
+
+absl::Duration ChildProcess::Terminate() { return End(SIGTERM); }
 
 bool AwaitSocket(const std::string& path, absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;

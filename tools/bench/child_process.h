@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -20,16 +22,24 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   pid_t pid() const { return pid_; }
-  // CPU used so far, user and system.
+  // CPU used so far: all its threads, to the nanosecond, and the children that it has waited for.
   absl::Duration CpuTime() const;
-  // RssAnon of /proc/PID/status, bytes.
-  uint64_t AnonymousBytes() const;
-  // SIGTERM, then waits for the end; the time that took.
+  // RssAnon and VmRSS of /proc/PID/status.
+  uint64_t AnonymousBytes() const { return StatusBytes("RssAnon:"); }
+  uint64_t ResidentBytes() const { return StatusBytes("VmRSS:"); }
+  // Sends `signal`, then waits for the end; the time that took.
+  absl::Duration End(int signal);
+  // SIGTERM.
   absl::Duration Terminate();
 
  private:
+  uint64_t StatusBytes(std::string_view field) const;
+
   pid_t pid_ = -1;
 };
+
+// CPU used so far by all threads of a process; zero: it has ended.
+absl::Duration CpuTimeOf(pid_t pid);
 
 // Waits until something accepts connections on the unix socket `path`; false after `timeout`.
 bool AwaitSocket(const std::string& path, absl::Duration timeout);

@@ -2,7 +2,7 @@
 // run.
 //
 //   tools/bench/run [--quick]
-//   [--rows=scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server]
+//   [--rows=scan,exec,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server]
 //   [--watch_seconds=60]
 
 #include <signal.h>
@@ -23,7 +23,8 @@
 namespace {
 
 constexpr size_t kTypedBatch = 256;
-constexpr char kAllRows[] = "scan,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server";
+constexpr char kAllRows[] =
+    "scan,exec,hash,bus,store,triggers,stream,hops,alert,workflow,soak,server";
 
 int Usage(std::string_view wrong) {
   fmt::print(stderr, "bench: {} is not known; use --quick, --rows={}, --watch_seconds=N\n", wrong,
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
     return ("," + rows + ",").find(fmt::format(",{},", name)) != std::string::npos;
   };
   if (wants("scan")) AddScanRows(setting, table);
+  if (wants("exec")) AddExecRows(setting, table);
   if (wants("hash")) AddHashRows(setting, table);
   if (wants("bus")) AddBusRows(setting, table);
   if (wants("store")) AddStoreRows(setting, table);

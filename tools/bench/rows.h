@@ -40,4 +40,7 @@ void AddSoakRows(const Setting& setting, Table& table);
 // The real procmond: CPU and memory, idle and at 1,000 events a second; the time it takes to end.
 void AddServerRows(const Setting& setting, Table& table);
 
+// Every exec on the machine, beside execsnoop, forkstat and auditd: cost, delay, loss.
+void AddExecRows(const Setting& setting, Table& table);
+
 }  // namespace daemoneye::bench

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "grpcpp/grpcpp.h"
 #include "libs/base/thread.h"
+#include "tools/bench/bench_servers.h"
 #include "tools/bench/child_process.h"
 #include "tools/bench/rows.h"
 
@@ -13,20 +14,6 @@ namespace daemoneye::bench {
 namespace {
 
 constexpr double kMiB = 1 << 20;
-
-std::unique_ptr<ChildProcess> StartProcmond(const Setting& setting, const TempDirectory& directory,
-                                            std::vector<std::string> flags) {
-  std::vector<std::string> argv = {setting.bin + "/services/procmond/procmond",
-                                   "--listen=unix://" + directory.File("p.sock"),
-                                   "--metrics_address=127.0.0.1:0"};
-  argv.insert(argv.end(), flags.begin(), flags.end());
-  auto procmond = std::make_unique<ChildProcess>(argv, directory.File("procmond.log"));
-  if (!AwaitSocket(directory.File("p.sock"), absl::Seconds(30))) {
-    fmt::print(stderr, "bench: procmond does not answer\n");
-    std::exit(1);
-  }
-  return procmond;
-}
 
 // Per cent of a core that `process` uses over `seconds`.
 double CpuPercent(const ChildProcess& process, int seconds) {
@@ -66,7 +53,7 @@ class Reader {
 
 void AddIdleRows(const Setting& setting, Table& table) {
   const TempDirectory directory;
-  const auto procmond = StartProcmond(setting, directory, {});
+  const auto procmond = StartProcmond(setting.bin, directory, {});
   const Reader reader(directory.File("p.sock"));
   absl::SleepFor(absl::Seconds(2));
   table.Add({.name = fmt::format("procmond idle, CPU over {} s", setting.watch_seconds),
@@ -96,8 +83,8 @@ void AddIdleRows(const Setting& setting, Table& table) {
 void AddLoadRows(const Setting& setting, Table& table) {
   const TempDirectory directory;
   const Sleepers sleepers(5000);
-  const auto procmond =
-      StartProcmond(setting, directory, {"--interval=5", "--samples=all", "--ring_bytes=16MiB"});
+  const auto procmond = StartProcmond(setting.bin, directory,
+                                      {"--interval=5", "--samples=all", "--ring_bytes=16MiB"});
   const Reader reader(directory.File("p.sock"));
   absl::SleepFor(absl::Seconds(6));
   const uint64_t before = reader.events();

@@ -22,6 +22,11 @@ void Table::Add(Row row) {
   rows_.push_back(std::move(row));
 }
 
+void Table::AddAbsent(const std::string& name, const std::string& why) {
+  fmt::print("{}: NOT MEASURED: {}\n", name, why);
+  std::fflush(stdout);
+}
+
 std::string Table::Format(const Row& row) {
   const auto number = [](double v) {
     return v >= 1000 ? fmt::format("{:.0f}", v) : fmt::format("{:.3g}", v);

@@ -30,6 +30,8 @@ struct Row {
 class Table {
  public:
   void Add(Row row);
+  // Says that `name` could not be measured here, and why.
+  static void AddAbsent(const std::string& name, const std::string& why);
   // Prints one row as it is added, so that a long run shows what it has.
   static std::string Format(const Row& row);
   const std::vector<Row>& rows() const { return rows_; }
