@@ -41,7 +41,8 @@ LiveTables::LiveTables()
              kMaxListValues, kMaxListBytes) {}
 
 void LiveTables::Apply(const v1::CollectionEvent& event, absl::Time now) {
-  if (!event.has_process()) return;
+  // A monitor's own children are part of no condition's world, and of no baseline.
+  if (!event.has_process() || event.process().own()) return;
   processes_.Apply(event, now == absl::InfiniteFuture() ? std::numeric_limits<int64_t>::max()
                                                         : absl::ToUnixNanos(now));
   if (event.process().has_executable_hash()) Learn(event);

@@ -1,7 +1,8 @@
 // LiveTables: what conditions read besides the event: `processes`, `hash_baseline`, `lists`.
 //
 // A hash is learned where it is first seen: a path of a host, outside containers, which have files
-// of their own. Where hashes of a path were loaded, none is learned.
+// of their own. Where hashes of a path were loaded, none is learned. Children that a monitor
+// started itself (`own`) are in none of them.
 //
 // Threads: compatible.
 #pragma once

@@ -167,6 +167,23 @@ TEST_F(TriggerEngineTest, ARequestThatIsTooDeepOrItsOwnIsSuppressed) {
   EXPECT_EQ(sink_.matches[0].depth, 2u);
 }
 
+TEST_F(TriggerEngineTest, AMonitorsOwnChildrenAreInNoLiveTable) {
+  Apply({SqlTrigger("t",
+                    "SELECT p.name FROM process_events p WHERE p.name = 'sh' AND EXISTS (SELECT 1 "
+                    "FROM processes q WHERE q.name = 'canary' AND q.parent_key = p.process_key)")});
+  v1::CollectionEvent canary = trigger::Process("canary", "k2");
+  canary.mutable_process()->set_parent_key("k1");
+  canary.mutable_process()->set_executable_path("/memfd:canary");
+  canary.mutable_process()->set_executable_hash("00ff");
+  canary.mutable_process()->set_hash_algorithm("sha256");
+  canary.mutable_process()->set_own(true);
+  Process({canary, trigger::Process("sh", "k1")});
+  EXPECT_THAT(sink_.matches, IsEmpty());
+  canary.mutable_process()->set_own(false);
+  Process({canary, trigger::Process("sh", "k1")});
+  EXPECT_THAT(sink_.matches, SizeIs(1));
+}
+
 TEST_F(TriggerEngineTest, AJoinSeesTheProcessesAsTheyStood) {
   Apply({SqlTrigger("t",
                     "SELECT p.name, q.name AS parent FROM process_events p JOIN processes q ON "
