@@ -4,15 +4,20 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,6 +82,8 @@ Fields FieldsOf(const TaskRecord& task) {
       {"namespaces", Text(task.namespaces)},
       {"innermost pid", std::to_string(task.innermost_pid)},
       {"login uid", Text(task.login_uid)},
+      {"audit session", Text(task.audit_session)},
+      {"kernel thread", std::to_string(task.is_kernel_thread())},
       {"arguments", std::string(task.arguments)},
       {"total arguments", std::to_string(task.total_argument_bytes)},
       {"executable", std::string(task.executable)},
@@ -108,8 +115,9 @@ std::optional<Fields> FieldsOf(procfs::ProcessReader& reader, pid_t pid) {
   const auto cwd = reader.ReadCwd();
   const auto namespaces = reader.ReadNamespaces();
   const auto login = reader.ReadLoginUid();
+  const auto audit = reader.ReadAuditSession();
   if (!stat.ok() || !status.ok() || !cmdline.ok() || !exe.ok() || !cwd.ok() || !namespaces.ok() ||
-      !login.ok() || !status->capabilities.has_value()) {
+      !login.ok() || !audit.ok() || !status->capabilities.has_value()) {
     return std::nullopt;
   }
   const auto image = reader.StatExe();
@@ -130,6 +138,8 @@ std::optional<Fields> FieldsOf(procfs::ProcessReader& reader, pid_t pid) {
       {"namespaces", Text(*namespaces)},
       {"innermost pid", Text(status->innermost_pid)},
       {"login uid", Text(*login)},
+      {"audit session", Text(*audit)},
+      {"kernel thread", std::to_string(stat->is_kernel_thread())},
       {"arguments", std::string(cmdline->bytes.substr(0, 16'384))},
       {"total arguments", std::to_string(cmdline->total_bytes)},
       {"executable", std::string(exe->path)},
@@ -224,6 +234,91 @@ TEST_P(WholeScanTest, TellsOfEveryProcessWhatProcTells) {
   EXPECT_EQ(scanned.at(in_memory.pid()).at("memfd"), "1");
   EXPECT_GE(compared, 5u);
   RecordProperty("compared", static_cast<int>(compared));
+}
+
+// The one process `pid`; its views last until the next scan.
+class TaskOfPidTest : public TaskReaderTest {
+ protected:
+  const TaskRecord* Find(pid_t pid) {
+    EXPECT_TRUE(tasks_->Begin(TaskReader::Arguments::kRead).ok());
+    while (true) {
+      const auto next = tasks_->Next();
+      EXPECT_TRUE(next.ok()) << next.status();
+      if (!next.ok() || *next == nullptr) return nullptr;
+      if ((*next)->pid == static_cast<uint32_t>(pid)) return *next;
+    }
+  }
+};
+
+TEST_F(TaskOfPidTest, TellsTheStateThatItIsIn) {
+  procfs::TestChild child(procfs::TestChild::ProgramPath());
+  ASSERT_EQ(::kill(child.pid(), SIGSTOP), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child.pid(), &status, WUNTRACED), child.pid());
+  const TaskRecord* stopped = Find(child.pid());
+  ASSERT_NE(stopped, nullptr);
+  EXPECT_EQ(stopped->state, 'T');
+  ASSERT_EQ(::kill(child.pid(), SIGCONT), 0);
+  child.Kill();
+  const TaskRecord* dead = Find(child.pid());
+  ASSERT_NE(dead, nullptr);
+  EXPECT_EQ(dead->state, 'Z');
+}
+
+TEST_F(TaskOfPidTest, TellsWhenItsParentBegan) {
+  const procfs::TestChild child(procfs::TestChild::ProgramPath());
+  const TaskRecord* own = Find(::getpid());
+  ASSERT_NE(own, nullptr);
+  const uint64_t own_start_ns = own->start_boottime_ns;
+  const TaskRecord* found = Find(child.pid());
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->ppid, static_cast<uint32_t>(::getpid()));
+  EXPECT_EQ(found->parent_start_boottime_ns, own_start_ns);
+}
+
+TEST_F(TaskOfPidTest, TellsItsPidInEachNamespace) {
+  const procfs::TestChild child(procfs::TestChild::ProgramPath());
+  // NSpid has one for each namespace, from the reader's to its own.
+  std::ifstream file(fmt::format("/proc/{}/status", child.pid()));
+  std::string line;
+  while (std::getline(file, line) && !line.starts_with("NSpid:")) {
+  }
+  std::istringstream pids(line.substr(line.find(':') + 1));
+  const std::vector<uint32_t> known{std::istream_iterator<uint32_t>(pids), {}};
+  ASSERT_FALSE(known.empty());
+  const TaskRecord* found = Find(child.pid());
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->pid, known.front());
+  EXPECT_EQ(found->innermost_pid, known.back());
+  EXPECT_GE(found->pid_namespace_depth + 1, known.size());
+  if (found->pid_namespace_depth + 1 == known.size()) {
+    EXPECT_EQ(found->host_pid, known.front());
+  }
+}
+
+// Where the v2 hierarchy is mounted; empty: nowhere.
+std::string V2Mount() {
+  std::ifstream file("/proc/self/mounts");
+  std::string device, path, type, rest;
+  while (file >> device >> path >> type && std::getline(file, rest)) {
+    if (type == "cgroup2") return path;
+  }
+  return "";
+}
+
+TEST_F(TaskOfPidTest, TellsItsCgroupOfTheV2Hierarchy) {
+  const std::string mount = V2Mount();
+  if (mount.empty()) GTEST_SKIP() << "no cgroup2 is mounted";
+  std::ifstream file("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(file, line) && !line.starts_with("0::")) {
+  }
+  ASSERT_TRUE(line.starts_with("0::"));
+  struct stat directory = {};
+  ASSERT_EQ(::stat((mount + line.substr(3)).c_str(), &directory), 0);
+  const TaskRecord* own = Find(::getpid());
+  ASSERT_NE(own, nullptr);
+  EXPECT_EQ(own->cgroup_id, directory.st_ino);
 }
 
 // What /proc/PID/cgroup says of hierarchies that have a controller.
