@@ -143,6 +143,12 @@ OptionTable ProcessOptions() {
              "only."),
       Switch("track_process_lifecycle", "", "true",
              "Report START, STOP and MODIFIED from what two scans differ in."),
+      {.key = "kernel_ring_bytes",
+       .type = OptionType::kBytes,
+       .min = 4096,
+       .max = 1 << 30,
+       .default_text = "8MiB",
+       .doc = "Ring through which the kernel tells of processes; a power of two."},
       {.key = "samples",
        .type = OptionType::kEnum,
        .choices = {"changed", "all", "none"},
@@ -159,7 +165,8 @@ OptionTable ProcessOptions() {
   // What ScanSource::Reconfigure takes over between two scans; tasks and sources are made once.
   for (OptionSpec& spec : table.specs) {
     spec.reloadable = spec.key != "collect_enhanced_metadata" &&
-                      spec.key != "enable_event_driven" && spec.key != "sources";
+                      spec.key != "enable_event_driven" && spec.key != "sources" &&
+                      spec.key != "kernel_ring_bytes";
   }
   table.checks = {CheckSources};
   return table;

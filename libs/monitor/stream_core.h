@@ -26,10 +26,10 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/base/mutex.h"
+#include "libs/base/pacer.h"
 #include "libs/event_bus/event_bus.h"
 #include "libs/monitor/announcements.h"
 #include "libs/monitor/opened_stream.h"
-#include "libs/monitor/pacer.h"
 #include "libs/monitor/stream_loop.h"
 #include "libs/monitor/stream_message.h"
 #include "libs/rpc/stream_port.h"
@@ -121,7 +121,7 @@ class StreamCore final : public rpc::StreamHandler,
   base::Monotonic poll_at_ GUARDED_BY(mu_);  // not before, unless a full message can be had
   // Positions of the log that fill a message, as far as the last ones tell.
   uint64_t full_positions_ GUARDED_BY(mu_) = std::numeric_limits<uint64_t>::max();
-  Pacer pacer_ GUARDED_BY(mu_);
+  base::Pacer pacer_ GUARDED_BY(mu_);
   uint64_t events_sent_ GUARDED_BY(mu_) = 0;
   uint64_t announced_version_ GUARDED_BY(mu_) = 0;
 

@@ -2,14 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "libs/base/status_macros.h"
+#include "libs/linux/bpf/bpf_support.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/logging/logging.h"
+#include "libs/sources/process/exec_source.h"
 #include "libs/sources/process/executable_hasher.h"
 #include "libs/sources/process/process_task_handler.h"
+#include "libs/sources/process/process_tracker.h"
 #include "libs/sources/process/scan_source.h"
 #include "services/procmond/scan_metrics.h"
 
@@ -22,6 +29,7 @@ struct Shared {
 
   procfs::ProcFs fs;
   std::unique_ptr<process::ExecutableHasher> hasher;
+  std::unique_ptr<process::ProcessTracker> tracker;
 };
 
 process::SamplePolicy ParseSamples(const std::string& text) {
@@ -41,14 +49,15 @@ process::ProcessSourceConfig MakeProcessConfig(const config::Config& config) {
   out.detect_suspicious_events = config.GetBool("detect_suspicious_events");
   out.samples = ParseSamples(config.GetString("samples"));
   out.redact_command_lines = config.GetBool("redact");
+  out.kernel_ring_bytes = static_cast<size_t>(config.GetBytes("kernel_ring_bytes"));
   return out;
 }
 
 absl::Status CheckSources(const config::Config& config) {
   for (const std::string& source : config.GetList("sources")) {
-    if (source != "auto" && source != "scan") {
+    if (source == "connector") {
       return absl::InvalidArgumentError(
-          fmt::format("sources: {} is not in this version; use scan or auto", source));
+          fmt::format("sources: {} is not in this version; use auto, exec or scan", source));
     }
   }
   return MakeProcessConfig(config).Validate();
@@ -64,15 +73,27 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
                           .max_time = config.max_hash_time},
       context.clock);
 
-  auto scan =
-      std::make_unique<process::ScanSource>(shared->fs, config, *shared->hasher, context.clock);
+  shared->tracker =
+      std::make_unique<process::ProcessTracker>(shared->fs, config, *shared->hasher, context.clock);
+  auto scan = std::make_unique<process::ScanSource>(
+      *shared->tracker, process::ScanSource::Reader::kAuto, context.clock);
   process::ScanSource& source = *scan;
-  logging::Info("process sources", {{"used", "process-scan"},
-                                    {"not_used",
-                                     "process-exec, process-connector: not in this "
-                                     "version"}});
 
   monitor::MonitorParts parts;
+  const std::vector<std::string> wanted = context.config.GetList("sources");
+  const auto is_wanted = [&](std::string_view name) {
+    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  };
+  const absl::Status support = bpf::ReadBpfSupport().Check();
+  const bool has_exec = context.config.GetBool("enable_event_driven") &&
+                        (is_wanted("exec") || (is_wanted("auto") && support.ok()));
+  if (has_exec) {
+    parts.sources.push_back(std::make_unique<process::ExecSource>(
+        *shared->tracker, config.kernel_ring_bytes, context.clock));
+  }
+  logging::Info("process sources",
+                {{"used", has_exec ? "process-exec, process-scan" : "process-scan"},
+                 {"bpf", support.ToString()}});
   parts.shared = shared;
   parts.database = context.config.GetString("database");
   parts.metrics = AddScanMetrics(context.metrics, source, shared->fs);

@@ -42,7 +42,7 @@ struct ProcessRecord {
   uint64_t start_ticks = 0;
 
   // Readings.
-  uint64_t cpu_ticks = 0;
+  uint64_t cpu_ns = 0;
   int64_t cpu_read_ns = 0;  // monotonic
   uint64_t rss_bytes = 0;
   float cpu_percent = -1;  // negative: not known yet
@@ -50,6 +50,10 @@ struct ProcessRecord {
   // Fingerprint of where exec(2) put the image into memory; 0: not visible; kLayoutInExec: nowhere
   // yet. A new exec moves it.
   uint64_t layout = 0;
+  // The kernel's own count of execs, over fork too; 0: read from a procfs, which does not tell.
+  uint64_t exec_id = 0;
+  // See bpf::TaskRecord; 0: not known.
+  uint64_t cgroup_key = 0;
   ImageIdentity image;
   uint32_t exec_count = 0;
 
@@ -73,7 +77,7 @@ struct ProcessRecord {
   bool has_status : 1 = false;
   bool has_capabilities : 1 = false;
   bool is_kernel_thread : 1 = false;
-  bool is_zombie : 1 = false;  // exit_code is known
+  bool is_zombie : 1 = false;
   bool is_accessible : 1 = false;
   bool is_memfd : 1 = false;
   // file_exists and on_disk_mismatch are known.
@@ -90,6 +94,10 @@ struct ProcessRecord {
   bool is_in_exec : 1 = false;
   // The link of its image says "(deleted)".
   bool is_deleted : 1 = false;
+  // `image` is of the kernel's structures: on overlayfs another than stat(2) tells.
+  bool is_image_of_kernel : 1 = false;
+  // exit_code is known.
+  bool is_exit_known : 1 = false;
 
   size_t byte_size() const { return sizeof(*this) - sizeof(PackedTexts) + texts.byte_size(); }
 };

@@ -25,8 +25,8 @@
 #include "libs/base/unique_fd.h"
 #include "libs/linux/procfs/test_child.h"
 #include "libs/sources/process/package_database.h"
-#include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/recording_sink.h"
+#include "libs/sources/process/scan_harness.h"
 
 namespace daemoneye::process {
 namespace {
@@ -53,8 +53,8 @@ class ProcessScannerKernelTest : public testing::Test {
   // The events of one scan about `pid`.
   std::vector<v1::CollectionEvent> ScanFor(pid_t pid) {
     if (scanner_ == nullptr) {
-      scanner_ = std::make_unique<ProcessScanner>(fs_, config_, hasher_, own_, base::Clock::Real(),
-                                                  PackageDatabase(directory_ / "no-packages"));
+      scanner_ = std::make_unique<ScanHarness>(fs_, config_, hasher_, base::Clock::Real(),
+                                               PackageDatabase(directory_ / "no-packages"));
     }
     EXPECT_TRUE(scanner_->Scan({}, sink_).ok());
     std::vector<v1::CollectionEvent> events = sink_.Take();
@@ -83,10 +83,9 @@ class ProcessScannerKernelTest : public testing::Test {
 
   procfs::ProcFs fs_;
   ExecutableHasher hasher_;
-  OwnProcesses own_;
   ProcessSourceConfig config_;
   RecordingSink sink_;
-  std::unique_ptr<ProcessScanner> scanner_;
+  std::unique_ptr<ScanHarness> scanner_;
   const std::filesystem::path directory_;
 };
 
@@ -335,7 +334,7 @@ TEST_F(ProcessScannerKernelTest, AnotherUserComputesTheSameKey) {
     const auto fs = procfs::ProcFs::Open("/proc");
     if (!fs.ok()) ::_exit(2);
     ExecutableHasher hasher(*fs, HashLimits{}, base::Clock::Real());
-    ProcessScanner scanner(*fs, config_, hasher, own_, base::Clock::Real());
+    ScanHarness scanner(*fs, config_, hasher, base::Clock::Real());
     RecordingSink sink;
     if (!scanner.Scan({}, sink).ok()) ::_exit(3);
     for (const auto& event : sink.Take()) {

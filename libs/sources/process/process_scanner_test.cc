@@ -1,4 +1,3 @@
-#include "libs/sources/process/process_scanner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -402,7 +401,8 @@ TEST_F(ProcessScannerTest, MarksWhatTheSuiteSpawnedByIdentity) {
   auto process = Process(42, "canary", absl::ZeroDuration());
   process.exe = "/tmp/canary";
   proc_.Put(process);
-  own_.Add(fs_, 42);
+  Make();
+  scanner_->tracker().own.Add(fs_, 42);
   const auto events = ScanEvents();
   ASSERT_THAT(events, SizeIs(1)) << "no rule looks at it";
   EXPECT_TRUE(events[0].process().own());

@@ -35,6 +35,8 @@ struct ProcessSourceConfig {
   // Processes whose details are kept; of more, only that they live.
   size_t max_tracked_processes = 10'000;
   size_t max_tracked_bytes = 32 << 20;
+  // Of the ring through which the kernel tells of processes: a power of two, 4 KiB to 1 GiB.
+  size_t kernel_ring_bytes = 8 << 20;
   // A larger image, or one that takes longer, is not hashed.
   uint64_t max_hash_file_bytes = 512 << 20;
   absl::Duration max_hash_time = absl::Seconds(10);

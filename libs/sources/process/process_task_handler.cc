@@ -17,6 +17,9 @@
 namespace daemoneye::process {
 namespace {
 
+// As scans are named, which read the same.
+constexpr std::string_view kTaskSourceName = "process-scan";
+
 // One reading of all processes, and the answers from it.
 class Reading {
  public:
@@ -25,7 +28,7 @@ class Reading {
         config_(config),
         reader_(fs, clock),
         table_(config.max_tracked_processes, config.max_tracked_bytes),
-        builder_(fs, table_, clock) {
+        builder_(fs, table_, clock, kTaskSourceName) {
     builder_.SetOptions({.is_enhanced = config.collect_enhanced_metadata,
                          .has_redaction = config.redact_command_lines});
   }

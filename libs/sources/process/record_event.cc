@@ -22,8 +22,13 @@ event::ProcessKeySpace SpaceOf(const procfs::ProcFs& fs) {
 }  // namespace
 
 RecordEventBuilder::RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table,
-                                       base::Clock& clock)
-    : fs_(fs), table_(table), clock_(clock), space_(SpaceOf(fs)), user_names_(clock) {}
+                                       base::Clock& clock, std::string_view source)
+    : fs_(fs),
+      table_(table),
+      clock_(clock),
+      space_(SpaceOf(fs)),
+      source_(source),
+      user_names_(clock) {}
 
 void RecordEventBuilder::SetBootTime(absl::Time boot_time) {
   if (absl::AbsDuration(boot_time - boot_time_) >= kClockStep) boot_time_ = boot_time;
@@ -42,10 +47,10 @@ event::Event& RecordEventBuilder::NewEvent(v1::ProcessAction action, uint32_t pi
   event::Event& event = events.emplace_back();
   const absl::Time now = clock_.Now();
   const bool is_start = action == v1::PROCESS_ACTION_START;
-  event::SetTime(is_start ? std::min(StartTime(start_ticks), now) : now,
-                 event.mutable_event_time());
+  const absl::Time happened = is_start ? StartTime(start_ticks) : now;
+  event::SetTime(std::min(event_time_.value_or(happened), now), event.mutable_event_time());
   event::SetTime(now, event.mutable_observed_time());
-  event.set_source(kScanSourceName.data(), kScanSourceName.size());
+  event.set_source(source_.data(), source_.size());
   v1::ProcessEvent& process = *event.mutable_process();
   process.set_action(action);
   process.set_pid(pid);
@@ -73,12 +78,15 @@ event::Event& RecordEventBuilder::AddStop(uint32_t pid, uint64_t start_ticks,
   return event;
 }
 
-event::Event& RecordEventBuilder::AddStop(const ProcessRecord& record, event::EventList& events) {
+event::Event& RecordEventBuilder::AddStop(const ProcessRecord& record,
+                                          std::optional<absl::Duration> runtime,
+                                          event::EventList& events) {
   event::Event& event = Add(record, v1::PROCESS_ACTION_STOP, events);
   v1::ProcessEvent& process = *event.mutable_process();
-  event::SetDuration(std::max(clock_.Now() - StartTime(record.start_ticks), absl::ZeroDuration()),
+  event::SetDuration(std::max(runtime.value_or(clock_.Now() - StartTime(record.start_ticks)),
+                              absl::ZeroDuration()),
                      process.mutable_runtime());
-  if (!record.is_zombie || !record.is_accessible) return event;
+  if (!record.is_exit_known) return event;
   const int signal = record.exit_code & 0x7F;
   if (signal != 0) {
     process.set_exit_signal(signal);
@@ -168,7 +176,7 @@ void RecordEventBuilder::SetEnhanced(const ProcessRecord& record, event::Event& 
   v1::ProcessEvent& process = *event.mutable_process();
   event::SetTime(StartTime(record.start_ticks), process.mutable_start_time());
   if (record.cpu_percent >= 0) process.set_cpu_usage_percent(record.cpu_percent);
-  process.set_memory_usage_bytes(record.rss_bytes);
+  if (record.cpu_read_ns != 0) process.set_memory_usage_bytes(record.rss_bytes);
   if (record.has_status) {
     const std::string_view name = user_names_.Find(record.uid);
     if (!name.empty()) SetText(event, name, process.mutable_user_name());

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,6 @@
 
 namespace daemoneye::process {
 
-inline constexpr std::string_view kScanSourceName = "process-scan";
-
 struct RecordEventOptions {
   bool is_enhanced = true;
   bool has_redaction = true;
@@ -31,12 +30,17 @@ struct RecordEventOptions {
 
 class RecordEventBuilder {
  public:
-  RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table, base::Clock& clock);
+  // `source`: the name of the event source, which outlives it.
+  RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table, base::Clock& clock,
+                     std::string_view source);
 
   void SetOptions(const RecordEventOptions& options) { options_ = options; }
 
   // Follows the wall clock: to be called before each scan.
   void SetBootTime(absl::Time boot_time);
+
+  // When what follows happened; nullopt: now, or, of a START, when the process began.
+  void SetEventTime(std::optional<absl::Time> time) { event_time_ = time; }
 
   // Appends the full record of `record` to `events`, observed now.
   event::Event& Add(const ProcessRecord& record, v1::ProcessAction action,
@@ -44,8 +48,10 @@ class RecordEventBuilder {
 
   // Appends the STOP of a process of which only the identity is known.
   event::Event& AddStop(uint32_t pid, uint64_t start_ticks, event::EventList& events);
-  // Appends the STOP of `record`: the full record, runtime and, where known, how it ended.
-  event::Event& AddStop(const ProcessRecord& record, event::EventList& events);
+  // Appends the STOP of `record`: the full record, runtime (nullopt: until now) and, where known,
+  // how it ended.
+  event::Event& AddStop(const ProcessRecord& record, std::optional<absl::Duration> runtime,
+                        event::EventList& events);
 
   // Appends to `event` the names of the fields in `changes`.
   static void SetModifiedFields(Change changes, event::Event& event);
@@ -70,7 +76,9 @@ class RecordEventBuilder {
   base::Clock& clock_;
   event::ProcessKeySpace space_;
   RecordEventOptions options_;
+  const std::string_view source_;
   absl::Time boot_time_ = absl::InfinitePast();
+  std::optional<absl::Time> event_time_;
   UserNames user_names_;
   event::Redactor redactor_;
   std::vector<std::string_view> arguments_;

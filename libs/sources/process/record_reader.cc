@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "libs/base/status_macros.h"
-#include "libs/linux/cgroup/cgroup_parser.h"
 
 namespace daemoneye::process {
 namespace {
@@ -71,23 +71,29 @@ bool IsOnBlockDevice(const ImageIdentity& image) { return major(image.device) !=
 
 }  // namespace
 
+void SetReadings(uint64_t cpu_ns, uint64_t rss_bytes, int64_t now_ns, ProcessRecord& record) {
+  if (record.cpu_read_ns != 0 && now_ns > record.cpu_read_ns && cpu_ns >= record.cpu_ns) {
+    const auto used = static_cast<double>(cpu_ns - record.cpu_ns);
+    record.cpu_percent =
+        static_cast<float>(100 * used / static_cast<double>(now_ns - record.cpu_read_ns));
+  }
+  record.cpu_read_ns = now_ns;
+  record.cpu_ns = cpu_ns;
+  record.rss_bytes = rss_bytes;
+}
+
+uint64_t RecordReader::CpuNs(const procfs::ProcStat& stat) const {
+  return (stat.utime_ticks + stat.stime_ticks) * (1'000'000'000 / fs_.ticks_per_second());
+}
+
 absl::StatusOr<procfs::ProcStat> RecordReader::ReadStat(uint32_t pid) {
-  RETURN_IF_ERROR(reader_.Select(static_cast<pid_t>(pid)));
+  RETURN_IF_ERROR(Select(pid));
   return reader_.ReadStat();
 }
 
 void RecordReader::UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& record) {
   const int64_t now_ns = clock_.MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1);
-  const uint64_t ticks = stat.utime_ticks + stat.stime_ticks;
-  if (record.cpu_read_ns != 0 && now_ns > record.cpu_read_ns && ticks >= record.cpu_ticks) {
-    const double used =
-        static_cast<double>(ticks - record.cpu_ticks) / static_cast<double>(fs_.ticks_per_second());
-    const double elapsed = static_cast<double>(now_ns - record.cpu_read_ns) / 1e9;
-    record.cpu_percent = static_cast<float>(100 * used / elapsed);
-  }
-  record.cpu_read_ns = now_ns;
-  record.cpu_ticks = ticks;
-  record.rss_bytes = stat.rss_bytes;
+  SetReadings(CpuNs(stat), stat.rss_bytes, now_ns, record);
 }
 
 // `read`, or what stat says once the exec in whose middle it was read is over. Unavailable: it is
@@ -130,6 +136,7 @@ void RecordReader::ReadNew(const procfs::ProcStat& read, bool is_enhanced, Proce
     ReadDetails(is_enhanced, record);
     record.is_in_exec |= absl::IsUnavailable(CheckWhole(record.layout));
   }
+  record.is_exit_known = record.is_zombie && record.is_accessible;
   record.are_details_missing = is_gone;
   if (!is_gone) ReadFixed(record);
 }
@@ -148,14 +155,17 @@ void RecordReader::ReadFixed(ProcessRecord& record) {
 absl::StatusOr<Change> RecordReader::Update(const procfs::ProcStat& read, bool is_enhanced,
                                             ProcessRecord& record) {
   ASSIGN_OR_RETURN(const procfs::ProcStat stat, BehindExec(read));
-  const bool has_used =
-      stat.utime_ticks + stat.stime_ticks != record.cpu_ticks || stat.rss_bytes != record.rss_bytes;
+  // What BPF told before and a procfs does not.
+  record.exec_id = 0;
+  record.cgroup_key = 0;
+  const bool has_used = CpuNs(stat) != record.cpu_ns || stat.rss_bytes != record.rss_bytes;
   Change changes = has_used ? Change::kReading : Change::kNone;
   UpdateReadings(stat, record);
   record.ppid = static_cast<uint32_t>(stat.ppid);
   record.session = static_cast<uint32_t>(std::max(stat.session, 0));
   record.tty_nr = stat.tty_nr;
   record.is_zombie = stat.is_zombie();
+  record.is_exit_known = record.is_zombie && record.is_accessible;
   record.exit_code = stat.exit_code;
   if (record.is_zombie) return changes;
   changes |= UpdateName(stat, record);
@@ -238,7 +248,12 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
   Change changes = Change::kNone;
   if (record.texts.Set(Text::kExecutable, link->path)) changes |= Change::kExecutable;
   const ImageIdentity identity = image.ok() ? Compact(*image) : ImageIdentity();
-  if (!identity.is_same_file(record.image)) changes |= Change::kImage | Change::kExecutable;
+  // What the kernel called the same file cannot be held against what stat(2) calls it.
+  const bool is_comparable = !record.is_image_of_kernel;
+  record.is_image_of_kernel = false;
+  if (is_comparable && !identity.is_same_file(record.image)) {
+    changes |= Change::kImage | Change::kExecutable;
+  }
   if (layout != 0 && record.layout != 0 && layout != record.layout) changes |= Change::kExec;
   record.image = identity;
   // A kernel that told it once tells it again: until then it is the old one.
@@ -248,7 +263,6 @@ absl::StatusOr<Change> RecordReader::UpdateImage(const procfs::ProcStat& stat,
   return changes | UpdateFile(record);
 }
 
-// Holds the running image against what stands at its path.
 Change RecordReader::UpdateFile(ProcessRecord& record) {
   if (!record.image.is_known() || record.is_memfd) return Change::kNone;
   const std::string_view path = record.texts.Get(Text::kExecutable);
@@ -273,6 +287,21 @@ Change RecordReader::UpdateFile(ProcessRecord& record) {
   record.is_file_there = is_there;
   record.is_mismatched = is_other;
   return changes;
+}
+
+void RecordReader::ReadExit(ProcessRecord& record) {
+  const auto stat = ReadStat(record.pid);
+  if (!stat.ok() || !stat->is_zombie() || stat->start_ticks != record.start_ticks) return;
+  // The kernel tells 0 to who may not trace the process, as it refuses the link.
+  if (absl::IsPermissionDenied(reader_.ReadExeLink().status())) return;
+  record.exit_code = stat->exit_code;
+  record.is_exit_known = true;
+}
+
+absl::StatusOr<cgroup::CgroupMembership> RecordReader::ReadCgroup(uint32_t pid) {
+  RETURN_IF_ERROR(Select(pid));
+  ASSIGN_OR_RETURN(const std::string_view text, reader_.ReadCgroup());
+  return cgroup::ParseCgroup(text);
 }
 
 Change RecordReader::ReadDetails(bool is_enhanced, ProcessRecord& record) {

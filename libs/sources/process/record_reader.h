@@ -27,18 +27,25 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "libs/base/clock.h"
+#include "libs/linux/cgroup/cgroup_parser.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/linux/procfs/process_reader.h"
 #include "libs/sources/process/process_record.h"
 
 namespace daemoneye::process {
 
+// Sets CPU and memory of `record`, read at `now_ns` of the monotonic clock, and the share of a core
+// since the reading before.
+void SetReadings(uint64_t cpu_ns, uint64_t rss_bytes, int64_t now_ns, ProcessRecord& record);
+
 class RecordReader {
  public:
   RecordReader(const procfs::ProcFs& fs, base::Clock& clock)
       : fs_(fs), clock_(clock), reader_(fs) {}
 
-  // What the following calls read. NotFound: gone. DataLoss: not what the kernel writes.
+  // What the following calls read.
+  absl::Status Select(uint32_t pid) { return reader_.Select(static_cast<pid_t>(pid)); }
+  // Selects it, too. NotFound: gone. DataLoss: not what the kernel writes.
   absl::StatusOr<procfs::ProcStat> ReadStat(uint32_t pid);
 
   // Fills `record`, which is empty, behind ReadStat. A process that ends meanwhile leaves
@@ -52,8 +59,16 @@ class RecordReader {
   absl::StatusOr<Change> Update(const procfs::ProcStat& read, bool is_enhanced,
                                 ProcessRecord& record);
 
-  // cgroup, container and directory, and what stands at the path of the image.
+  // Of the process that has `pid` now; views last until the next call.
+  absl::StatusOr<cgroup::CgroupMembership> ReadCgroup(uint32_t pid);
+
+  // cgroup, container and directory.
   Change ReadDetails(bool is_enhanced, ProcessRecord& record);
+  // Holds the running image against what stands at its path.
+  Change UpdateFile(ProcessRecord& record);
+
+  // Sets how `record`, a zombie, ended, where that may be known.
+  void ReadExit(ProcessRecord& record);
 
   // The running image, for its hash.
   absl::StatusOr<procfs::FileIdentity> StatImage() { return reader_.StatExe(); }
@@ -70,9 +85,9 @@ class RecordReader {
   absl::StatusOr<Change> UpdateStatus(ProcessRecord& record);
   absl::StatusOr<Change> UpdateImage(const procfs::ProcStat& stat, ProcessRecord& record);
   absl::StatusOr<Change> UpdateCommandLine(ProcessRecord& record);
+  uint64_t CpuNs(const procfs::ProcStat& stat) const;
   void UpdateReadings(const procfs::ProcStat& stat, ProcessRecord& record);
   Change UpdateName(const procfs::ProcStat& stat, ProcessRecord& record);
-  Change UpdateFile(ProcessRecord& record);
   absl::StatusOr<procfs::ProcStat> BehindExec(const procfs::ProcStat& read);
   absl::Status WhyWithoutCommandLine();
   absl::Status CheckWhole(uint64_t layout);

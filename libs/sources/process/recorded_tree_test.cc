@@ -11,8 +11,8 @@
 #include "libs/base/fake_clock.h"
 #include "libs/base/text.h"
 #include "libs/linux/procfs/fake_proc.h"
-#include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/recording_sink.h"
+#include "libs/sources/process/scan_harness.h"
 
 namespace daemoneye::process {
 namespace {
@@ -23,8 +23,7 @@ std::vector<v1::CollectionEvent> ScanRecorded(const std::string& tree) {
   const procfs::ProcFs fs = *procfs::ProcFs::Open(proc.root());
   base::FakeClock clock(*fs.BootTime() + absl::Hours(24 * 365));
   ExecutableHasher hasher(fs, HashLimits{}, clock);
-  const OwnProcesses own;
-  ProcessScanner scanner(fs, ProcessSourceConfig{}, hasher, own, clock);
+  ScanHarness scanner(fs, ProcessSourceConfig{}, hasher, clock);
   RecordingSink sink;
   EXPECT_TRUE(scanner.Scan({}, sink).ok());
   std::vector<v1::CollectionEvent> events = sink.Take();

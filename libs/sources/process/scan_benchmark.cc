@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "libs/linux/bpf/task_reader.h"
-#include "libs/sources/process/process_scanner.h"
+#include "libs/sources/process/scan_harness.h"
 
 namespace daemoneye::process {
 namespace {
@@ -97,8 +97,7 @@ void BM_Scan(benchmark::State& state) {
   Children(static_cast<size_t>(state.range(0)));
   const auto fs = procfs::ProcFs::Open("/proc");
   ExecutableHasher hasher(*fs, HashLimits{}, base::Clock::Real());
-  const OwnProcesses own;
-  ProcessScanner scanner(*fs, ProcessSourceConfig{}, hasher, own, base::Clock::Real());
+  ScanHarness scanner(*fs, ProcessSourceConfig{}, hasher, base::Clock::Real());
   DiscardingSink sink;
   for (int i = 0; i < 2; ++i) {
     if (!scanner.Scan({}, sink).ok()) return state.SkipWithError("no scan");

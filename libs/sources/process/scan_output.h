@@ -31,6 +31,8 @@ class ScanOutput {
   std::vector<event::ProcessKey> TakeShed() { return std::exchange(shed_, {}); }
   std::vector<event::ProcessKey> TakeShedStops() { return std::exchange(shed_stops_, {}); }
 
+  bool has_shed() const { return !shed_.empty() || !shed_stops_.empty(); }
+
   // Events sent.
   uint64_t sent() const { return sent_; }
 

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <string>
 #include <utility>
+
+#include "libs/linux/bpf/bpf_support.h"
+#include "libs/linux/bpf/task_reader.h"
 
 namespace daemoneye::process {
 namespace {
@@ -29,14 +33,15 @@ collector::SourceDescriptor MakeDescriptor() {
 
 }  // namespace
 
-ScanSource::ScanSource(const procfs::ProcFs& fs, const ProcessSourceConfig& config,
-                       ExecutableHasher& hasher, base::Clock& clock)
+ScanSource::ScanSource(ProcessTracker& tracker, Reader reader, base::Clock& clock)
     : descriptor_(MakeDescriptor()),
-      fs_(fs),
+      tracker_(tracker),
+      reader_(reader),
       clock_(clock),
-      hasher_(hasher),
-      scanner_(fs, config, hasher, own_, clock),
-      config_(config) {}
+      teller_(tracker, kScanSourceName),
+      turn_(tracker, teller_),
+      procfs_scanner_(tracker, teller_, turn_),
+      config_(tracker.config) {}
 
 ScanSource::~ScanSource() { Stop(); }
 
@@ -52,9 +57,15 @@ absl::Status ScanSource::Start(collector::EventSink& sink) {
     scan_status_ = absl::OkStatus();
     first = scans_started_ + 1;
   }
-  hasher_.SetOnResults([this] {
+  OpenReader();
+  tracker_.hasher.SetOnResults([this] {
     base::MutexLock lock(mu_);
     are_hashes_ready_ = true;
+    changed_.NotifyAll();
+  });
+  tracker_.live.SetOnScanWanted([this] {
+    base::MutexLock lock(mu_);
+    is_scan_wanted_ = true;
     changed_.NotifyAll();
   });
   thread_ =
@@ -72,8 +83,32 @@ absl::Status ScanSource::Start(collector::EventSink& sink) {
   return status;
 }
 
+void ScanSource::OpenReader() {
+  task_scanner_ = nullptr;
+  if (reader_ == Reader::kProcfs || !tracker_.fs.is_live()) {
+    base::MutexLock lock(mu_);
+    kernel_reader_ = absl::UnimplementedError("a procfs is asked for");
+    return;
+  }
+  const bpf::BpfSupport support = bpf::ReadBpfSupport();
+  absl::Status status = support.Check();
+  if (status.ok() && support.pid_namespace_inode != tracker_.fs.pid_namespace_inode()) {
+    status = absl::UnimplementedError("the procfs is of another pid namespace");
+  }
+  if (status.ok()) {
+    auto reader = bpf::TaskReader::Open();
+    status = reader.status();
+    if (reader.ok()) {
+      task_scanner_ = std::make_unique<TaskScanner>(tracker_, teller_, turn_, *std::move(reader));
+    }
+  }
+  base::MutexLock lock(mu_);
+  kernel_reader_ = std::move(status);
+}
+
 void ScanSource::Stop() {
-  hasher_.SetOnResults(nullptr);
+  tracker_.hasher.SetOnResults(nullptr);
+  tracker_.live.SetOnScanWanted(nullptr);
   thread_.StopAndJoin();
   base::MutexLock lock(mu_);
   is_running_ = false;
@@ -90,7 +125,10 @@ void ScanSource::Run(const std::stop_token& stop, collector::EventSink& sink) {
     if (turn.is_stop) return;
     if (turn.is_scan) Scan(stop, sink);
     // What the sink no longer takes, or sheds, the scanner keeps account of.
-    if (turn.has_hashes) static_cast<void>(scanner_.ApplyHashes(sink));
+    if (turn.has_hashes) {
+      base::MutexLock lock(tracker_.mu);
+      static_cast<void>(teller_.TellHashes(sink));
+    }
   }
 }
 
@@ -110,15 +148,32 @@ ScanSource::Turn ScanSource::AwaitTurn(const std::stop_token& stop) {
   is_scan_wanted_ = false;
   ++scans_started_;
   last_scan_begin_ = clock_.MonotonicNow();
-  if (std::exchange(is_config_new_, false)) scanner_.SetConfig(config_);
   return turn;
 }
 
+absl::Status ScanSource::ScanOnce(const std::stop_token& stop, collector::EventSink& sink) {
+  if (task_scanner_ != nullptr) {
+    absl::Status status = task_scanner_->Scan(stop, sink);
+    const bool is_of_kernel =
+        !status.ok() && !absl::IsCancelled(status) && !absl::IsFailedPrecondition(status);
+    if (!is_of_kernel) return status;
+    task_scanner_ = nullptr;
+    base::MutexLock lock(mu_);
+    kernel_reader_ = std::move(status);
+  }
+  return procfs_scanner_.Scan(stop, sink);
+}
+
 void ScanSource::Scan(const std::stop_token& stop, collector::EventSink& sink) {
-  absl::Status status = scanner_.Scan(stop, sink);
+  {
+    base::MutexLock lock(tracker_.mu);
+    base::MutexLock own(mu_);
+    if (std::exchange(is_config_new_, false)) tracker_.SetConfig(config_);
+  }
+  absl::Status status = ScanOnce(stop, sink);
   base::MutexLock lock(mu_);
   if (!absl::IsCancelled(status)) scan_status_ = std::move(status);
-  statistics_ = scanner_.statistics();
+  statistics_ = turn_.statistics();
   scans_ended_ = scans_started_;
   last_scan_end_ = clock_.MonotonicNow();
   changed_.NotifyAll();
@@ -153,7 +208,10 @@ absl::Status ScanSource::Reconfigure(const ProcessSourceConfig& config) {
   return absl::OkStatus();
 }
 
-void ScanSource::MarkOwn(uint32_t pid) { own_.Add(fs_, pid); }
+absl::Status ScanSource::kernel_reader() const {
+  base::MutexLock lock(mu_);
+  return kernel_reader_;
+}
 
 ScanStatistics ScanSource::statistics() const {
   base::MutexLock lock(mu_);

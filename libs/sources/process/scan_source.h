@@ -1,4 +1,7 @@
-// ScanSource: finds process starts, stops and changes by comparing full scans of a procfs.
+// ScanSource: finds process starts, stops and changes by comparing full scans.
+//
+// It reads by the kernel's task iterator where that may be used, else a procfs, and finds the same.
+// Beside a live source it keeps up state and repairs what that lost: see ProcessTracker.
 //
 // Sees only what lives across a scan. What ran before the source comes as SNAPSHOT, then START,
 // EXEC, MODIFIED, SUSPICIOUS, SAMPLE and STOP; every one but STOP carries the full record of the
@@ -7,11 +10,12 @@
 // Lifecycle:  Start and Stop in turn, any number of times; what it knew is kept, so a later Start
 //             reports the difference.
 // Threads:    owns one, "process-scan". Reconfigure, statistics, HealthCheck and Refresh from any.
-// Ownership:  borrows the procfs, the hasher, the clock and the sink, which outlive it.
+// Ownership:  borrows the tracker, the clock and the sink, which outlive it.
 // Cost:       see scan_benchmark: close to reading the files.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 
 #include "absl/status/status.h"
@@ -19,19 +23,22 @@
 #include "libs/base/mutex.h"
 #include "libs/base/thread.h"
 #include "libs/collector/event_source.h"
-#include "libs/linux/procfs/proc_fs.h"
-#include "libs/sources/process/executable_hasher.h"
-#include "libs/sources/process/own_processes.h"
 #include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/process_source_config.h"
+#include "libs/sources/process/process_teller.h"
+#include "libs/sources/process/process_tracker.h"
 #include "libs/sources/process/scan_statistics.h"
+#include "libs/sources/process/scan_turn.h"
+#include "libs/sources/process/task_scanner.h"
 
 namespace daemoneye::process {
 
 class ScanSource final : public collector::EventSource {
  public:
-  ScanSource(const procfs::ProcFs& fs, const ProcessSourceConfig& config, ExecutableHasher& hasher,
-             base::Clock& clock);
+  // kAuto: the task iterator, where it may be used and sees the pids of the procfs.
+  enum class Reader { kAuto, kProcfs };
+
+  ScanSource(ProcessTracker& tracker, Reader reader, base::Clock& clock);
   ~ScanSource() override;
 
   const collector::SourceDescriptor& descriptor() const override { return descriptor_; }
@@ -46,10 +53,9 @@ class ScanSource final : public collector::EventSource {
   // In force from the next scan on. InvalidArgument as Validate().
   absl::Status Reconfigure(const ProcessSourceConfig& config);
 
-  // A child that the suite itself spawned: its events are marked `own`. Called at the spawn.
-  void MarkOwn(uint32_t pid);
-
   ScanStatistics statistics() const;
+  // OK: it reads by the kernel's task iterator. Else why it reads a procfs.
+  absl::Status kernel_reader() const;
 
  private:
   // What the thread is to do next.
@@ -62,20 +68,26 @@ class ScanSource final : public collector::EventSource {
   void Run(const std::stop_token& stop, collector::EventSink& sink);
   Turn AwaitTurn(const std::stop_token& stop);
   void Scan(const std::stop_token& stop, collector::EventSink& sink);
+  void OpenReader();
+  absl::Status ScanOnce(const std::stop_token& stop, collector::EventSink& sink);
   bool IsScanDueLocked() const REQUIRES(mu_);
 
   const collector::SourceDescriptor descriptor_;
-  const procfs::ProcFs& fs_;
+  ProcessTracker& tracker_;
+  const Reader reader_;
   base::Clock& clock_;
-  ExecutableHasher& hasher_;
-  OwnProcesses own_;
-  ProcessScanner scanner_;  // the thread's own
+  // The thread's own; what they share with other sources under the tracker's lock.
+  ProcessTeller teller_;
+  ScanTurn turn_;
+  ProcessScanner procfs_scanner_;
+  std::unique_ptr<TaskScanner> task_scanner_;  // null: not to be had
 
   mutable base::Mutex mu_;
   base::CondVar changed_;
   ProcessSourceConfig config_ GUARDED_BY(mu_);
   ScanStatistics statistics_ GUARDED_BY(mu_);
   absl::Status scan_status_ GUARDED_BY(mu_);
+  absl::Status kernel_reader_ GUARDED_BY(mu_);
   uint64_t scans_started_ GUARDED_BY(mu_) = 0;
   uint64_t scans_ended_ GUARDED_BY(mu_) = 0;
   base::Monotonic last_scan_begin_ GUARDED_BY(mu_);

@@ -44,7 +44,8 @@ class ScanSourceTest : public testing::Test {
 };
 
 TEST_F(ScanSourceTest, HasScannedWhenStartReturns) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   EXPECT_THAT(sink_.TakeTexts(), ElementsAre("SNAPSHOT 10 first"));
   const auto health = source.HealthCheck();
@@ -54,7 +55,8 @@ TEST_F(ScanSourceTest, HasScannedWhenStartReturns) {
 }
 
 TEST_F(ScanSourceTest, ScansEveryInterval) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   sink_.Take();
   clock_.AwaitWaiters(1);
@@ -67,7 +69,8 @@ TEST_F(ScanSourceTest, ScansEveryInterval) {
 }
 
 TEST_F(ScanSourceTest, RefreshScansNowUnlessItJustDid) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   sink_.Take();
   Put(42, "second");
@@ -80,7 +83,8 @@ TEST_F(ScanSourceTest, RefreshScansNowUnlessItJustDid) {
 }
 
 TEST_F(ScanSourceTest, RefreshSaysWhenItIsNotRunning) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   EXPECT_EQ(source.Refresh(Soon()).code(), absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(source.Start(sink_).ok());
   source.Stop();
@@ -90,7 +94,8 @@ TEST_F(ScanSourceTest, RefreshSaysWhenItIsNotRunning) {
 }
 
 TEST_F(ScanSourceTest, StartedAgainTellsTheDifference) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   source.Stop();
   sink_.Take();
@@ -101,7 +106,8 @@ TEST_F(ScanSourceTest, StartedAgainTellsTheDifference) {
 }
 
 TEST_F(ScanSourceTest, StartFailsWhereThereIsNothingToScan) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   proc_.RemovePath("stat");  // the time of the boot
   EXPECT_FALSE(source.Start(sink_).ok());
   EXPECT_FALSE(source.HealthCheck().status.ok());
@@ -110,7 +116,8 @@ TEST_F(ScanSourceTest, StartFailsWhereThereIsNothingToScan) {
 }
 
 TEST_F(ScanSourceTest, ReconfigureHoldsFromTheNextScan) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   sink_.Take();
   config_.samples = SamplePolicy::kAll;
@@ -124,7 +131,8 @@ TEST_F(ScanSourceTest, ReconfigureHoldsFromTheNextScan) {
 }
 
 TEST_F(ScanSourceTest, HealthTellsThatNoScanCameForTwoIntervals) {
-  ScanSource source(fs_, config_, hasher_, clock_);
+  ProcessTracker tracker(fs_, config_, hasher_, clock_);
+  ScanSource source(tracker, ScanSource::Reader::kAuto, clock_);
   ASSERT_TRUE(source.Start(sink_).ok());
   EXPECT_TRUE(source.HealthCheck().status.ok());
   proc_.RemovePath("stat");

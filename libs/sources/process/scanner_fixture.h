@@ -1,4 +1,4 @@
-// ScannerFixture: a ProcessScanner over a procfs of files and a clock that stands still.
+// ScannerFixture: scans of a procfs of files and a clock that stands still.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,9 +11,8 @@
 #include "libs/linux/procfs/fake_proc.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/sources/process/executable_hasher.h"
-#include "libs/sources/process/own_processes.h"
-#include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/recording_sink.h"
+#include "libs/sources/process/scan_harness.h"
 
 namespace daemoneye::process {
 
@@ -27,11 +26,14 @@ class ScannerFixture : public testing::Test {
 
   // Scans as `config` says, made with the first call; the clock moves a second before each.
   void Scan() {
-    if (scanner_ == nullptr) {
-      scanner_ = std::make_unique<ProcessScanner>(fs_, config_, hasher_, own_, clock_);
-    }
+    Make();
     clock_.Advance(absl::Seconds(1));
     last_status_ = scanner_->Scan({}, sink_);
+  }
+  void Make() {
+    if (scanner_ == nullptr) {
+      scanner_ = std::make_unique<ScanHarness>(fs_, config_, hasher_, clock_);
+    }
   }
   std::vector<std::string> ScanTexts() {
     Scan();
@@ -61,10 +63,9 @@ class ScannerFixture : public testing::Test {
   base::FakeClock clock_;
   procfs::ProcFs fs_;
   ExecutableHasher hasher_;
-  OwnProcesses own_;
   ProcessSourceConfig config_;
   RecordingSink sink_;
-  std::unique_ptr<ProcessScanner> scanner_;
+  std::unique_ptr<ScanHarness> scanner_;
   absl::Status last_status_;
 };
 

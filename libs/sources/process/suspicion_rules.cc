@@ -52,7 +52,7 @@ std::string_view RuleName(Rule rule) {
 ProcessFacts FactsOf(const ProcessRecord& record) {
   return {record.pid,
           record.start_ticks,
-          record.layout,
+          record.exec_id != 0 ? record.exec_id : record.layout,
           record.image,
           record.texts.Get(Text::kExecutable),
           record.is_memfd,

@@ -40,6 +40,7 @@ struct Suspicion {
 struct ProcessFacts {
   uint32_t pid = 0;
   uint64_t start_ticks = 0;
+  // Another after an exec; 0: not known.
   uint64_t layout = 0;
   ImageIdentity image;
   std::string_view executable;

@@ -12,13 +12,13 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 
-namespace daemoneye::monitor {
+namespace daemoneye::base {
 
 class Pacer {
  public:
   // Counts events that were seen now.
-  void Record(uint64_t events, base::Monotonic now) {
-    const absl::Duration elapsed = base::Elapsed(window_start_, now);
+  void Record(uint64_t events, Monotonic now) {
+    const absl::Duration elapsed = Elapsed(window_start_, now);
     if (elapsed >= kWindow) {
       // What a window counted is the rate, however long ago it ended: after silence it is low.
       rate_per_second_ = static_cast<double>(events_) / absl::ToDoubleSeconds(elapsed);
@@ -35,9 +35,9 @@ class Pacer {
  private:
   static constexpr absl::Duration kWindow = absl::Milliseconds(100);
 
-  base::Monotonic window_start_;
+  Monotonic window_start_;
   uint64_t events_ = 0;
   double rate_per_second_ = 0;
 };
 
-}  // namespace daemoneye::monitor
+}  // namespace daemoneye::base

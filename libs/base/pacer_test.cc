@@ -1,16 +1,14 @@
-#include "libs/monitor/pacer.h"
+#include "libs/base/pacer.h"
 
 #include <gtest/gtest.h>
 
-namespace daemoneye::monitor {
+namespace daemoneye::base {
 namespace {
-
-using base::operator+;
 
 // The interval after one second of that rate, told every 10 ms.
 absl::Duration IntervalAt(uint64_t events_per_second) {
   Pacer pacer;
-  base::Monotonic now{std::chrono::hours(1)};
+  Monotonic now{std::chrono::hours(1)};
   for (int i = 0; i < 100; ++i) {
     now = now + absl::Milliseconds(10);
     pacer.Record(events_per_second / 100, now);
@@ -30,7 +28,7 @@ TEST(PacerTest, IntervalFollowsTheRateWithinItsBounds) {
 
 TEST(PacerTest, SilenceBringsTheShortestIntervalBack) {
   Pacer pacer;
-  base::Monotonic now{std::chrono::hours(1)};
+  Monotonic now{std::chrono::hours(1)};
   for (int i = 0; i < 100; ++i) {
     now = now + absl::Milliseconds(10);
     pacer.Record(1'000, now);
@@ -41,4 +39,4 @@ TEST(PacerTest, SilenceBringsTheShortestIntervalBack) {
 }
 
 }  // namespace
-}  // namespace daemoneye::monitor
+}  // namespace daemoneye::base

@@ -1,0 +1,187 @@
+#include "libs/sources/process/task_filler.h"
+
+#include <optional>
+#include <utility>
+
+namespace daemoneye::process {
+namespace {
+
+uint32_t Narrow(const std::optional<uint64_t>& inode) {
+  return inode.has_value() ? static_cast<uint32_t>(*inode) : 0;
+}
+
+template <typename T>
+Change Assign(T& field, T value, Change change) {
+  if (field == value) return Change::kNone;
+  field = value;
+  return change;
+}
+
+constexpr Change Without(Change all, Change some) {
+  return static_cast<Change>(static_cast<uint32_t>(all) & ~static_cast<uint32_t>(some));
+}
+
+}  // namespace
+
+// The process ended when its last thread did, and not when its first one did.
+static bool HasEnded(const bpf::TaskRecord& task) {
+  return task.is_zombie() && task.thread_count <= 1;
+}
+
+Change TaskFiller::SetIdentity(const bpf::TaskRecord& task, ProcessRecord& record) {
+  Change changes = Change::kNone;
+  record.ppid = task.ppid;
+  record.session = task.session;
+  record.tty_nr = task.tty_nr;
+  record.is_kernel_thread = task.is_kernel_thread();
+  record.is_zombie = HasEnded(task);
+  if (record.has_status) {
+    changes |= Assign(record.uid, task.uid.real, Change::kUser);
+    changes |= Assign(record.euid, task.uid.effective, Change::kEffectiveUser);
+    changes |= Assign(record.gid, task.gid.real, Change::kGroup);
+  }
+  record.uid = task.uid.real;
+  record.euid = task.uid.effective;
+  record.gid = task.gid.real;
+  record.has_status = true;
+  record.capabilities = task.capabilities;
+  record.has_capabilities = true;
+  record.login_uid = task.login_uid.value_or(kUnset);
+  record.container_pid = task.pid_namespace_depth != 0 ? task.innermost_pid : 0;
+  const procfs::NamespaceInodes& inodes = task.namespaces;
+  record.namespaces = {Narrow(inodes.cgroup), Narrow(inodes.ipc), Narrow(inodes.mnt),
+                       Narrow(inodes.net),    Narrow(inodes.pid), Narrow(inodes.time),
+                       Narrow(inodes.user),   Narrow(inodes.uts)};
+  if (record.texts.Set(Text::kName, task.comm)) changes |= Change::kName;
+  return changes;
+}
+
+Change TaskFiller::SetImage(const bpf::TaskRecord& task, ProcessRecord& record) {
+  if (!task.image.has_value()) return Change::kNone;
+  const ImageIdentity image = {task.image->device, task.image->inode, task.image->mode,
+                               task.image->owner_uid};
+  Change changes = Change::kNone;
+  const bool was_told = record.is_image_of_kernel;
+  record.is_image_of_kernel = true;
+  if (was_told && !image.is_same_file(record.image)) changes |= Change::kImage;
+  record.image = image;
+  record.is_memfd = task.is_memfd;
+  record.is_accessible = true;
+  return changes;
+}
+
+// A file that has its name is there, and is what runs: the kernel has just found it by that name,
+// or still has it so. Where it lost it, another may have it now.
+Change TaskFiller::SetFile(ProcessRecord& record) {
+  if (record.is_memfd || record.texts.Get(Text::kExecutable).empty()) return Change::kNone;
+  if (record.is_deleted) {
+    if (!reader_.Select(record.pid).ok()) return Change::kNone;
+    return reader_.UpdateFile(record);
+  }
+  Change changes = Change::kNone;
+  if (record.is_file_checked) {
+    if (!record.is_file_there) changes |= Change::kFileExists;
+    if (record.is_mismatched) changes |= Change::kMismatch;
+  }
+  record.is_file_checked = true;
+  record.is_file_there = true;
+  record.is_mismatched = false;
+  return changes;
+}
+
+Change TaskFiller::SetTexts(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record) {
+  Change changes = Change::kNone;
+  if (!task.executable.empty()) {
+    const bool is_moved = record.texts.Set(Text::kExecutable, task.executable);
+    if (record.is_deleted != task.is_deleted || is_moved) changes |= Change::kExecutable;
+    record.is_deleted = task.is_deleted;
+  }
+  if (!task.directory.empty()) record.texts.Set(Text::kDirectory, task.directory);
+  if (!task.are_arguments_unread || !task.arguments.empty()) {
+    changes |=
+        Assign(record.command_line_total_bytes, task.total_argument_bytes, Change::kCommandLine);
+    if (record.texts.Set(Text::kCommandLine, task.arguments)) changes |= Change::kCommandLine;
+  }
+  if (task.cgroup_key == 0 || task.cgroup_key != record.cgroup_key) {
+    if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
+      record.are_details_missing = true;
+    }
+  }
+  return changes;
+}
+
+void TaskFiller::FillNew(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record) {
+  record.pid = task.pid;
+  record.start_ticks = TicksOf(task.start_boottime_ns);
+  record.exec_id = task.exec_id;
+  SetIdentity(task, record);
+  const int64_t now_ns = clock_.MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1);
+  if (task.rss_bytes.has_value()) SetReadings(task.cpu_ns, *task.rss_bytes, now_ns, record);
+  if (record.is_zombie) return;
+  SetImage(task, record);
+  SetTexts(task, is_enhanced, record);
+  record.is_in_exec = task.is_in_exec;
+  SetFile(record);
+}
+
+void TaskFiller::FillForked(const bpf::TaskRecord& task, const ProcessRecord* parent,
+                            bool is_enhanced, ProcessRecord& record) {
+  record.pid = task.pid;
+  record.start_ticks = TicksOf(task.start_boottime_ns);
+  record.exec_id = task.exec_id;
+  const bool is_of_parent =
+      parent != nullptr && parent->is_image_of_kernel && task.image.has_value() &&
+      parent->image.is_same_file({task.image->device, task.image->inode, 0, 0});
+  if (is_of_parent) {
+    record.texts = parent->texts;
+    record.command_line_total_bytes = parent->command_line_total_bytes;
+    record.cgroup_key = parent->cgroup_key;
+    record.is_deleted = parent->is_deleted;
+    record.is_file_checked = parent->is_file_checked;
+    record.is_file_there = parent->is_file_there;
+    record.is_mismatched = parent->is_mismatched;
+    record.rules_reported = parent->rules_reported;
+  }
+  SetIdentity(task, record);
+  if (record.is_kernel_thread) return;
+  SetImage(task, record);
+  record.are_details_missing = !is_of_parent;
+  if (task.cgroup_key == 0 || task.cgroup_key != record.cgroup_key) {
+    Change changes = Change::kNone;
+    if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
+      record.are_details_missing = true;
+    }
+  }
+}
+
+Change TaskFiller::UpdateByExec(const bpf::TaskRecord& task, bool is_enhanced,
+                                ProcessRecord& record) {
+  record.are_details_missing = false;
+  record.is_in_exec = false;
+  record.exec_id = task.exec_id;
+  // Of a file that BPF tells, another is another image; what a procfs told cannot be compared.
+  Change changes = SetIdentity(task, record) | SetImage(task, record);
+  changes |= SetTexts(task, is_enhanced, record) | SetFile(record);
+  return changes | Change::kExec;
+}
+
+Change TaskFiller::Update(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record) {
+  const uint64_t rss_bytes = task.rss_bytes.value_or(record.rss_bytes);
+  const bool has_used = task.cpu_ns != record.cpu_ns || rss_bytes != record.rss_bytes;
+  Change changes = has_used ? Change::kReading : Change::kNone;
+  const int64_t now_ns = clock_.MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1);
+  SetReadings(task.cpu_ns, rss_bytes, now_ns, record);
+  changes |= SetIdentity(task, record);
+  if (record.is_zombie || record.is_kernel_thread) return changes;
+  const bool has_execed = record.exec_id != 0 ? record.exec_id != task.exec_id : record.is_in_exec;
+  record.exec_id = task.exec_id;
+  record.is_in_exec = false;
+  const bool was_missing = record.are_details_missing;
+  record.are_details_missing = false;
+  changes |= SetImage(task, record) | SetTexts(task, is_enhanced, record) | SetFile(record);
+  if (has_execed) return changes | Change::kExec;
+  // What was not known before has not changed.
+  return was_missing ? Without(changes, kModifications | Change::kImage) : changes;
+}
+
+}  // namespace daemoneye::process
