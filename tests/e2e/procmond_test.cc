@@ -96,9 +96,12 @@ TEST_F(ProcmondTest, NegotiationGrantsWhatItCanAndNamesWhatItCannot) {
   EXPECT_FALSE(answer->refused_caps(0).reason().empty());
   EXPECT_THAT(answer->features(), UnorderedElementsAre(v1::FEATURE_RESUME, v1::FEATURE_BATCHES,
                                                        v1::FEATURE_SNAPSHOT, v1::FEATURE_TASKS));
-  ASSERT_EQ(answer->sources_size(), 1);
-  EXPECT_EQ(answer->sources(0).name(), "process-scan");
-  EXPECT_EQ(answer->sources(0).state(), v1::SOURCE_STATE_RUNNING);
+  ASSERT_EQ(answer->sources_size(), 2);
+  EXPECT_EQ(answer->sources(0).name(), "process-exec");
+  EXPECT_EQ(answer->sources(1).name(), "process-scan");
+  for (const auto& source : answer->sources()) {
+    EXPECT_EQ(source.state(), v1::SOURCE_STATE_RUNNING) << source.name();
+  }
   EXPECT_EQ(answer->stream_id().size(), 36u);
   EXPECT_GT(answer->limits().max_request_bytes(), 0u);
 }
@@ -108,8 +111,8 @@ TEST_F(ProcmondTest, StatusTellsSourcesAndWhereEachSettingCameFrom) {
   const auto status = Client(server->address()).GetStatus();
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_TRUE(status->ready());
-  ASSERT_EQ(status->sources_size(), 1);
-  EXPECT_GT(status->sources(0).last_scan_read(), 1u);
+  ASSERT_EQ(status->sources_size(), 2);
+  EXPECT_GT(status->sources(1).last_scan_read(), 1u);
   std::map<std::string, std::string> settings;
   for (const v1::ConfigValue& value : status->config()) {
     settings[value.name()] = value.value() + " by " + value.origin();
@@ -172,7 +175,7 @@ TEST_F(ProcmondTest, TheSeedsOwnLineRunsAndHashesCome) {
 }
 
 TEST_F(ProcmondTest, AStartAndAnEndBetweenTwoScansAreToldWithOneKey) {
-  const auto server = Start({"--interval=5"});
+  const auto server = Start({"--interval=5", "--sources=scan"});
   EventStream stream = Client(server->address()).StreamEvents({});
   stream.Until([](const auto& event) { return event.control().has_snapshot_complete(); });
 

@@ -73,6 +73,21 @@ absl::Status ProcessScanner::Visit(uint32_t pid, Look look, collector::EventSink
   return teller_.FlushIfFull(sink);
 }
 
+void ProcessScanner::VisitHidden(uint32_t pid, std::optional<uint64_t> live_since,
+                                 collector::EventSink& sink) {
+  const auto stat = tracker_.reader.ReadStat(pid);
+  if (!stat.ok()) return;  // it ended meanwhile
+  ProcessTable::Entry* entry = tracker_.table.Find(pid);
+  if (entry == nullptr) {
+    const bool is_told = live_since.has_value() && stat->start_ticks >= *live_since;
+    if (!is_told) VisitNew(*stat, Look::kLast, sink);
+    return;
+  }
+  if (entry->start_ticks != stat->start_ticks) return;
+  entry->listed_scan = turn_.number();
+  if (entry->record != nullptr) VisitKnown(*stat, *entry->record, sink);
+}
+
 std::unique_ptr<ProcessRecord> ProcessScanner::ReadNew(const procfs::ProcStat& stat) {
   auto record = std::make_unique<ProcessRecord>();
   tracker_.reader.ReadNew(stat, tracker_.config.collect_enhanced_metadata, *record);

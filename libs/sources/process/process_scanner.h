@@ -32,6 +32,10 @@ class ProcessScanner {
   // the middle; else an error says why there was no scan, or that the sink takes no more.
   absl::Status Scan(const std::stop_token& stop, collector::EventSink& sink);
 
+  // Looks at one process, which the kernel's task iterator does not show; of those that began at
+  // `live_since` or later a live source tells. Under the tracker's lock.
+  void VisitHidden(uint32_t pid, std::optional<uint64_t> live_since, collector::EventSink& sink);
+
  private:
   enum class Look { kFirst, kLast };
 

@@ -21,7 +21,8 @@ class ScanHarness {
 
   // From here on it reads by the kernel's task iterator.
   void Use(std::unique_ptr<bpf::TaskReader> reader) {
-    by_kernel_ = std::make_unique<TaskScanner>(tracker_, teller_, turn_, std::move(reader));
+    by_kernel_ =
+        std::make_unique<TaskScanner>(tracker_, teller_, turn_, by_procfs_, std::move(reader));
   }
 
   absl::Status Scan(const std::stop_token& stop, collector::EventSink& sink) {

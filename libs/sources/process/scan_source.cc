@@ -99,7 +99,8 @@ void ScanSource::OpenReader() {
     auto reader = bpf::TaskReader::Open();
     status = reader.status();
     if (reader.ok()) {
-      task_scanner_ = std::make_unique<TaskScanner>(tracker_, teller_, turn_, *std::move(reader));
+      task_scanner_ = std::make_unique<TaskScanner>(tracker_, teller_, turn_, procfs_scanner_,
+                                                    *std::move(reader));
     }
   }
   base::MutexLock lock(mu_);

@@ -27,6 +27,8 @@ class SuspicionWatch {
 
   // For the scan that begins: its number and the time since boot.
   void BeginScan(uint32_t scan, uint64_t now_ticks);
+  // For what is told between two scans.
+  void SetNow(uint64_t now_ticks) { now_ticks_ = now_ticks; }
 
   // What is odd about `record`, which `reader` has just read, and was not reported yet; `previous`
   // is what it was, null for a new process.

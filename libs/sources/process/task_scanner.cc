@@ -24,6 +24,7 @@ absl::Status TaskScanner::Scan(const std::stop_token& stop, collector::EventSink
   const base::Monotonic begin = tracker_.clock.MonotonicNow();
   absl::Status status = Begin();
   if (status.ok()) status = LookAtAll(Look::kFirst, stop, sink);
+  if (status.ok()) status = LookAtHidden(stop, sink);
   if (!status.ok()) {
     if (!absl::IsCancelled(status)) ++turn_.statistics().failed_scans;
     return status;
@@ -45,7 +46,7 @@ absl::Status TaskScanner::Scan(const std::stop_token& stop, collector::EventSink
   base::MutexLock lock(tracker_.mu);
   ResolveMissing();
   RETURN_IF_ERROR(teller_.Flush(sink));
-  turn_.End(begin, read_, total_, sink);
+  turn_.End(begin, chosen_.size(), pids_.size(), sink);
   return absl::OkStatus();
 }
 
@@ -54,10 +55,8 @@ absl::Status TaskScanner::Begin() {
   live_since_ = tracker_.live.live_since();
   doubts_.clear();
   missing_.clear();
-  total_ = 0;
-  read_ = 0;
+  shown_.clear();
   RETURN_IF_ERROR(turn_.Begin());
-  if (tracker_.config.max_processes_per_cycle == 0) return absl::OkStatus();
   if (!lister_.has_value()) {
     ASSIGN_OR_RETURN(lister_, procfs::PidLister::Create(tracker_.fs));
   }
@@ -67,7 +66,8 @@ absl::Status TaskScanner::Begin() {
 }
 
 bool TaskScanner::IsChosen(uint32_t pid) const {
-  return tracker_.config.max_processes_per_cycle == 0 ||
+  // What began since the list was made is looked at, too.
+  return chosen_.size() == pids_.size() ||
          std::binary_search(chosen_.begin(), chosen_.end(), static_cast<pid_t>(pid));
 }
 
@@ -93,6 +93,19 @@ absl::Status TaskScanner::LookAtAll(Look look, const std::stop_token& stop,
   return absl::OkStatus();
 }
 
+absl::Status TaskScanner::LookAtHidden(const std::stop_token& stop, collector::EventSink& sink) {
+  size_t next = 0;
+  for (const pid_t pid : pids_) {
+    while (next < shown_.size() && shown_[next] < pid) ++next;
+    if (next < shown_.size() && shown_[next] == pid) continue;
+    if (stop.stop_requested()) return absl::CancelledError("stopped in the middle of a scan");
+    base::MutexLock lock(tracker_.mu);
+    procfs_scanner_.VisitHidden(static_cast<uint32_t>(pid), live_since_, sink);
+    RETURN_IF_ERROR(teller_.FlushIfFull(sink));
+  }
+  return absl::OkStatus();
+}
+
 bool TaskScanner::IsDoubtful(const bpf::TaskRecord& task, const ProcessTable::Entry* entry) const {
   if (task.is_in_exec) return true;
   if (!live_since_.has_value()) return false;
@@ -104,12 +117,11 @@ bool TaskScanner::IsDoubtful(const bpf::TaskRecord& task, const ProcessTable::En
 }
 
 void TaskScanner::Visit(const bpf::TaskRecord& task, collector::EventSink& sink) {
-  ++total_;
+  shown_.push_back(static_cast<pid_t>(task.pid));
   const uint64_t start_ticks = tracker_.filler.TicksOf(task.start_boottime_ns);
   ProcessTable::Entry* entry = tracker_.table.Find(task.pid);
   if (entry != nullptr && entry->start_ticks == start_ticks) entry->listed_scan = turn_.number();
   if (!IsChosen(task.pid)) return;
-  ++read_;
   // It ended while a live source told of such, so its STOP has been told.
   if (entry == nullptr && HasEnded(task) &&
       (live_since_.has_value() || start_ticks < tracker_.live.told_until())) {

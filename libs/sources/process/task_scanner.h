@@ -3,9 +3,11 @@
 // What ProcessScanner finds in a procfs. Beside a live source it repairs: what it finds different
 // may be known to the kernel and not yet read from its ring, so it waits until all of that is read
 // and looks once more. What is different still was lost, and is told as reconciled.
+// What a procfs lists and the iterator does not show, as where a process is hidden from it, is read
+// of the procfs.
 //
 // Threads:    one at a time; takes the tracker's lock for some processes at once.
-// Ownership:  borrows the tracker, the teller and the turn; owns the reader.
+// Ownership:  borrows the tracker, the teller, the turn and the scanner; owns the reader.
 // Cost:       for a process that did not change: its record, some lookups, no allocation.
 #pragma once
 
@@ -24,6 +26,7 @@
 #include "libs/collector/event_source.h"
 #include "libs/linux/bpf/task_reader.h"
 #include "libs/linux/procfs/pid_lister.h"
+#include "libs/sources/process/process_scanner.h"
 #include "libs/sources/process/process_teller.h"
 #include "libs/sources/process/process_tracker.h"
 #include "libs/sources/process/scan_turn.h"
@@ -33,8 +36,12 @@ namespace daemoneye::process {
 class TaskScanner {
  public:
   TaskScanner(ProcessTracker& tracker, ProcessTeller& teller, ScanTurn& turn,
-              std::unique_ptr<bpf::TaskReader> reader)
-      : tracker_(tracker), teller_(teller), turn_(turn), reader_(std::move(reader)) {}
+              ProcessScanner& procfs_scanner, std::unique_ptr<bpf::TaskReader> reader)
+      : tracker_(tracker),
+        teller_(teller),
+        turn_(turn),
+        procfs_scanner_(procfs_scanner),
+        reader_(std::move(reader)) {}
 
   // As ProcessScanner::Scan().
   absl::Status Scan(const std::stop_token& stop, collector::EventSink& sink);
@@ -56,6 +63,7 @@ class TaskScanner {
   void VisitNew(const bpf::TaskRecord& task, collector::EventSink& sink);
   void VisitKnown(const bpf::TaskRecord& task, ProcessTable::Entry& entry,
                   collector::EventSink& sink);
+  absl::Status LookAtHidden(const std::stop_token& stop, collector::EventSink& sink);
   void ResolveMissing();
   bool IsChosen(uint32_t pid) const;
   std::unique_ptr<ProcessRecord> Fill(const bpf::TaskRecord& task);
@@ -63,18 +71,18 @@ class TaskScanner {
   ProcessTracker& tracker_;
   ProcessTeller& teller_;
   ScanTurn& turn_;
+  ProcessScanner& procfs_scanner_;
   const std::unique_ptr<bpf::TaskReader> reader_;
 
   // Of the scan that runs.
   std::optional<uint64_t> live_since_;
   absl::flat_hash_map<uint32_t, Doubt> doubts_;
   std::vector<std::pair<uint32_t, uint64_t>> missing_;
-  size_t total_ = 0;
-  size_t read_ = 0;
-  // With max_processes_per_cycle only.
+  // What a procfs lists, the part of it that is looked at, and what the iterator showed.
   std::optional<procfs::PidLister> lister_;
   std::vector<pid_t> pids_;
   std::vector<pid_t> chosen_;
+  std::vector<pid_t> shown_;
   std::string previous_executable_;
 };
 
