@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -26,14 +27,21 @@ class TaskSelector {
   // Whether the caller asked for `record`, whose origin it sets.
   bool Selects(event::Event& record);
 
-  // Says in `completeness` which records could not be held against filter.sql.
+  // Says in `completeness` which records could not be held against filter.sql, or against what the
+  // filter asks of executables, since those may not be looked at.
   void Report(v1::Completeness& completeness) const;
 
  private:
-  TaskSelector(event_bus::EventSelector selector, v1::Origin origin)
-      : selector_(std::move(selector)), origin_(std::move(origin)) {}
+  TaskSelector(event_bus::EventSelector selector,
+               std::optional<event_bus::EventSelector> but_executables, v1::Origin origin)
+      : selector_(std::move(selector)),
+        but_executables_(std::move(but_executables)),
+        origin_(std::move(origin)) {}
 
   event_bus::EventSelector selector_;
+  // The filter without what it asks of executables; nullopt: it asks nothing of them.
+  std::optional<event_bus::EventSelector> but_executables_;
+  uint64_t unseen_executables_ = 0;
   v1::Origin origin_;
   std::vector<uint8_t> passes_;
 };

@@ -94,5 +94,32 @@ TEST(TaskSelectorTest, SaysWhatSqlCouldNotDecide) {
               ElementsAre("filter.sql failed or took too long on 1 records"));
 }
 
+TEST(TaskSelectorTest, SaysWhoseExecutableItCouldNotHoldAgainstTheFilter) {
+  const struct {
+    const char* what;
+    std::function<void(v1::EventFilter&)> set;
+    bool is_complete;
+  } cases[] = {
+      {"nothing asked of it", [](auto& f) { f.add_names("bash"); }, true},
+      {"path", [](auto& f) { f.add_paths("/tmp/*"); }, false},
+      {"path of another pid", [](auto& f) { f.add_paths("/tmp/*"), f.add_pids(43); }, true},
+      {"sql", [](auto& f) { f.set_sql("executable_path LIKE '/tmp/%'"); }, false},
+      {"sql over others", [](auto& f) { f.set_sql("name = 'bash'"); }, true},
+  };
+  for (const auto& c : cases) {
+    v1::EventFilter filter;
+    c.set(filter);
+    auto selector = TaskSelector::Create(filter, Here());
+    ASSERT_TRUE(selector.ok()) << c.what << selector.status();
+    event::Event record = Record(42, "sh");
+    record.mutable_process()->set_accessible(false);
+    EXPECT_FALSE(selector->Selects(record)) << c.what;
+    v1::Completeness completeness;
+    completeness.set_complete(true);
+    selector->Report(completeness);
+    EXPECT_EQ(completeness.complete(), c.is_complete) << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace daemoneye::monitor

@@ -74,6 +74,20 @@ class Reading {
     return sorted;
   }
 
+  // `pids` and all their ancestors, up to the first process.
+  std::vector<uint32_t> WithAncestors(const std::vector<uint32_t>& pids) const {
+    absl::flat_hash_set<uint32_t> all(pids.begin(), pids.end());
+    for (const uint32_t pid : pids) {
+      for (const ProcessRecord* record = Find(pid); record != nullptr;) {
+        record = Find(record->ppid);
+        if (record == nullptr || !all.insert(record->pid).second) break;
+      }
+    }
+    std::vector<uint32_t> sorted(all.begin(), all.end());
+    std::sort(sorted.begin(), sorted.end());
+    return sorted;
+  }
+
   const ProcessRecord* Find(uint32_t pid) const {
     const ProcessTable::Entry* entry = table_.Find(pid);
     return entry == nullptr ? nullptr : entry->record.get();
@@ -84,16 +98,25 @@ class Reading {
     return std::move(builder_.Add(record, v1::PROCESS_ACTION_SNAPSHOT, events));
   }
 
-  void Report(v1::Completeness& completeness) const {
+  // Says what is missing of an answer about `pids`. What could not be read at all might have been
+  // one of them.
+  void Report(const std::vector<uint32_t>& pids, v1::Completeness& completeness) const {
+    const auto inaccessible = std::count_if(
+        pids.begin(), pids.end(), [this](uint32_t pid) { return IsInaccessible(*Find(pid)); });
     const auto missing = [&](uint64_t count, std::string_view what) {
       if (count != 0) completeness.add_reasons(fmt::format("{} {}", count, what));
     };
     missing(unreadable_, "processes could not be read");
-    missing(inaccessible_, "processes' executables may not be looked at");
+    missing(static_cast<uint64_t>(inaccessible), "processes' executables may not be looked at");
     missing(left_out_, "processes are beyond max_tracked_processes or max_tracked_bytes");
   }
 
  private:
+  static bool IsInaccessible(const ProcessRecord& record) {
+    const bool has_image = !record.is_kernel_thread && !record.is_zombie;
+    return has_image && !record.are_details_missing && !record.is_accessible;
+  }
+
   void Read(uint32_t pid) {
     const auto stat = reader_.ReadStat(pid);
     if (!stat.ok()) {
@@ -106,8 +129,6 @@ class Reading {
     }
     auto record = std::make_unique<ProcessRecord>();
     reader_.ReadNew(*stat, config_.collect_enhanced_metadata, *record);
-    const bool has_image = !record->is_kernel_thread && !record->is_zombie;
-    if (has_image && !record->are_details_missing && !record->is_accessible) ++inaccessible_;
     table_.Add(std::move(record));
   }
 
@@ -118,7 +139,6 @@ class Reading {
   RecordEventBuilder builder_;
   std::vector<pid_t> pids_;
   uint64_t unreadable_ = 0;
-  uint64_t inaccessible_ = 0;
   uint64_t left_out_ = 0;
 };
 
@@ -155,7 +175,14 @@ absl::Status ProcessTaskHandler::Run(v1::TaskType type, const Selects& selects,
   Reading reading(fs_, config_, clock_);
   RETURN_IF_ERROR(reading.ReadAll(stop));
   std::vector<uint32_t> pids = reading.Select(selects, stop);
-  if (type == v1::TASK_TYPE_MONITOR_PROCESS_TREE) pids = reading.WithDescendants(pids);
+  if (type == v1::TASK_TYPE_MONITOR_PROCESS_TREE) {
+    std::vector<uint32_t> tree = reading.WithAncestors(pids);
+    const std::vector<uint32_t> below = reading.WithDescendants(pids);
+    tree.insert(tree.end(), below.begin(), below.end());
+    std::sort(tree.begin(), tree.end());
+    tree.erase(std::unique(tree.begin(), tree.end()), tree.end());
+    pids = std::move(tree);
+  }
 
   const bool has_hash =
       type == v1::TASK_TYPE_CHECK_PROCESS_HASH || type == v1::TASK_TYPE_VERIFY_EXECUTABLE;
@@ -169,7 +196,7 @@ absl::Status ProcessTaskHandler::Run(v1::TaskType type, const Selects& selects,
     if (has_hash && has_image && !SetHash(hasher_, record, stop, event)) ++not_hashed;
     if (!emit(std::move(event))) return absl::CancelledError("the caller has gone");
   }
-  reading.Report(*completeness);
+  reading.Report(pids, *completeness);
   if (not_hashed != 0) {
     completeness->add_reasons(fmt::format("{} executables could not be hashed", not_hashed));
   }

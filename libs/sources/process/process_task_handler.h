@@ -2,7 +2,8 @@
 //
 //   ENUMERATE_PROCESSES   a SNAPSHOT record of each process that is selected
 //   CHECK_PROCESS_HASH    the same, each with the hash of its running image
-//   MONITOR_PROCESS_TREE  the selected processes and all their descendants
+//   MONITOR_PROCESS_TREE  the selected processes, all their descendants, and their
+//                         ancestors up to init
 //   VERIFY_EXECUTABLE     the same as CHECK_PROCESS_HASH, only of processes with an image, which
 //                         on_disk_mismatch and file_exists hold against what stands at its path
 //

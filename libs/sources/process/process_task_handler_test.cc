@@ -85,6 +85,33 @@ TEST_F(ProcessTaskHandlerTest, FollowsATreeWhateverTheOrderOfPids) {
   EXPECT_THAT(Names(), ElementsAre("shell", "grandchild", "child"));
 }
 
+TEST_F(ProcessTaskHandlerTest, FollowsATreeUpToInit) {
+  Put(1, 0, "init");
+  Put(25, 15, "leaf");
+  // Not of it: a sibling of an ancestor.
+  Put(40, 10, "sibling");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_MONITOR_PROCESS_TREE, {"grandchild"}).ok());
+  EXPECT_THAT(Names(), ElementsAre("init", "shell", "grandchild", "child", "leaf"));
+  EXPECT_TRUE(completeness_.complete());
+}
+
+TEST_F(ProcessTaskHandlerTest, ParentsThatGoRoundInACircleEnd) {
+  Put(50, 51, "one");
+  Put(51, 50, "two");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_MONITOR_PROCESS_TREE, {"one"}).ok());
+  EXPECT_THAT(Names(), ElementsAre("one", "two"));
+}
+
+TEST_F(ProcessTaskHandlerTest, WhatIsOutOfReachCountsOnlyWhereItIsAskedFor) {
+  // A link that cannot be read, as another user's.
+  proc_.RemovePath("30/exe");
+  proc_.WriteFile("30/exe", "");
+  ASSERT_TRUE(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES, {"shell"}).ok());
+  EXPECT_TRUE(completeness_.complete()) << completeness_.ShortDebugString();
+  ASSERT_TRUE(Run(v1::TASK_TYPE_ENUMERATE_PROCESSES, {"shell", "other"}).ok());
+  EXPECT_FALSE(completeness_.complete());
+}
+
 TEST_F(ProcessTaskHandlerTest, HashesRunningImages) {
   ASSERT_TRUE(Run(v1::TASK_TYPE_CHECK_PROCESS_HASH, {"shell"}).ok());
   ASSERT_EQ(records_.size(), 1u);
