@@ -9,6 +9,7 @@
 #include <linux/sock_diag.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +65,17 @@ absl::Status AttachFilter(int socket, uint32_t kinds) {
     return FromErrno("SO_ATTACH_FILTER", errno);
   }
   return absl::OkStatus();
+}
+
+// How far CLOCK_BOOTTIME is before CLOCK_MONOTONIC: the time that the machine was suspended.
+uint64_t SuspendedNs() {
+  timespec monotonic = {}, boot = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  const int64_t ns =
+      (boot.tv_sec - monotonic.tv_sec) * 1'000'000'000 + (boot.tv_nsec - monotonic.tv_nsec);
+  // Without a suspension it is what passes between the two calls.
+  return ns < 1'000'000 ? 0 : static_cast<uint64_t>(ns);
 }
 
 }  // namespace
@@ -213,6 +225,8 @@ absl::Status ProcConnector::Read(size_t max_events, ProcEventBatch& batch) {
       }
     }
   }
+  const uint64_t suspended_ns = SuspendedNs();
+  for (ProcEvent& event : batch.events) event.boottime_ns = event.monotonic_ns + suspended_ns;
   batch.lost_count = TakeLost();
   return absl::OkStatus();
 }

@@ -28,8 +28,10 @@ inline constexpr uint32_t kAllProcEvents = 0xffffffff;
 struct ProcEvent {
   ProcEventKind kind = ProcEventKind::kAcknowledge;
   uint32_t cpu = 0;
-  // CLOCK_MONOTONIC.
+  // CLOCK_MONOTONIC, as the kernel tells it.
   uint64_t monotonic_ns = 0;
+  // CLOCK_BOOTTIME: what start_ticks of /proc/PID/stat counts. The reader sets it.
+  uint64_t boottime_ns = 0;
   // The process and the thread: of a fork the new one.
   uint32_t pid = 0;
   uint32_t tid = 0;
