@@ -55,14 +55,22 @@ class BusWatch final : public process::CanaryWatch {
     } while (!subscription_->Arm());
     return false;
   }
+  bool has_progress() const override { return has_progress_; }
 
  private:
   void Note(const event_bus::BatchSpan& span) {
     for (size_t i = span.first; i < span.first + span.count; ++i) {
-      if (!span.batch->traits(i).is_own) continue;
+      const event_bus::EventTraits& traits = span.batch->traits(i);
+      const bool is_canary = traits.is_own && traits.action == v1::PROCESS_ACTION_EXEC;
+      if (!is_canary && (traits.is_own || has_progress_)) continue;
       const std::string_view bytes = span.batch->event_bytes(i);
       if (!event_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) continue;
-      if (event_.source() == source_) come_.insert(event_.process().pid());
+      if (event_.source() != source_) continue;
+      if (is_canary) {
+        come_.insert(event_.process().pid());
+      } else {
+        has_progress_ = true;
+      }
     }
   }
 
@@ -71,6 +79,7 @@ class BusWatch final : public process::CanaryWatch {
   const std::shared_ptr<Waker> waker_;
   v1::CollectionEvent event_;
   absl::flat_hash_set<uint32_t> come_;
+  bool has_progress_ = false;
 };
 
 }  // namespace
@@ -86,7 +95,6 @@ absl::StatusOr<std::unique_ptr<process::CanaryWatch>> BusCanaryLine::Watch(
   const auto waker = std::make_shared<Waker>(std::move(wake));
   event_bus::SubscribeOptions options;
   options.filter.add_kinds(v1::EVENT_KIND_PROCESS);
-  options.filter.add_actions("EXEC");
   options.filter.set_own(true);
   options.client_id = "sight-proof";
   options.on_ready = [waker] { waker->Wake(); };

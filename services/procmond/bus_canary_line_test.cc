@@ -87,6 +87,18 @@ TEST_F(BusCanaryLineTest, NothingElseIsTheCanary) {
   EXPECT_FALSE(*watch->HasCome(kPid));
 }
 
+TEST_F(BusCanaryLineTest, TellsWhetherAnythingElseOfTheSourceComes) {
+  const auto watch = Watch();
+  Publish(v1::PROCESS_ACTION_START, kPid, true, "process-exec");
+  Publish(v1::PROCESS_ACTION_EXEC, kPid + 1, false, "process-scan");
+  PublishExec(kPid);
+  EXPECT_TRUE(*watch->HasCome(kPid));
+  EXPECT_FALSE(watch->has_progress());
+  Publish(v1::PROCESS_ACTION_STOP, kPid + 2, false, "process-exec");
+  EXPECT_TRUE(*watch->HasCome(kPid));
+  EXPECT_TRUE(watch->has_progress());
+}
+
 TEST_F(BusCanaryLineTest, WhereEventsFellOutOfTheRingNothingIsSaid) {
   const auto watch = Watch();
   for (uint32_t i = 0; i < 1000; ++i) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,11 +14,13 @@
 #include "libs/linux/bpf/bpf_support.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/logging/logging.h"
+#include "libs/sources/process/canary_line.h"
 #include "libs/sources/process/exec_source.h"
 #include "libs/sources/process/executable_hasher.h"
 #include "libs/sources/process/process_task_handler.h"
 #include "libs/sources/process/process_tracker.h"
 #include "libs/sources/process/scan_source.h"
+#include "services/procmond/proven_exec.h"
 #include "services/procmond/scan_metrics.h"
 
 namespace daemoneye::procmond {
@@ -30,6 +33,7 @@ struct Shared {
   procfs::ProcFs fs;
   std::unique_ptr<process::ExecutableHasher> hasher;
   std::unique_ptr<process::ProcessTracker> tracker;
+  std::unique_ptr<process::CanaryLine> line;
 };
 
 process::SamplePolicy ParseSamples(const std::string& text) {
@@ -88,15 +92,20 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
   const bool has_exec = context.config.GetBool("enable_event_driven") &&
                         (is_wanted("exec") || (is_wanted("auto") && support.ok()));
   if (has_exec) {
-    parts.sources.push_back(std::make_unique<process::ExecSource>(
-        *shared->tracker, config.kernel_ring_bytes, context.clock));
+    ProvenExec exec = MakeProvenExec(std::make_unique<process::ExecSource>(
+                                         *shared->tracker, config.kernel_ring_bytes, context.clock),
+                                     shared->fs, *shared->tracker, context);
+    shared->line = std::move(exec.line);
+    parts.sources.push_back(std::move(exec.source));
+    parts.metrics = std::move(exec.metrics);
   }
   logging::Info("process sources",
                 {{"used", has_exec ? "process-exec, process-scan" : "process-scan"},
                  {"bpf", support.ToString()}});
   parts.shared = shared;
   parts.database = context.config.GetString("database");
-  parts.metrics = AddScanMetrics(context.metrics, source, shared->fs);
+  std::ranges::move(AddScanMetrics(context.metrics, source, shared->fs),
+                    std::back_inserter(parts.metrics));
   parts.sources.push_back(std::move(scan));
   parts.tasks.push_back(std::make_unique<process::ProcessTaskHandler>(
       shared->fs, config, *shared->hasher, context.clock));

@@ -19,6 +19,8 @@ class CanaryWatch {
   // Whether the EXEC of `pid` has come. False: not yet, and the watch wakes who made it once there
   // is more to look at. An error: the stream does not tell, so nothing can be said. Never blocks.
   virtual absl::StatusOr<bool> HasCome(uint32_t pid) = 0;
+  // Whether anything else of the source has come, as of the last HasCome.
+  virtual bool has_progress() const = 0;
 };
 
 // A canary that was started.

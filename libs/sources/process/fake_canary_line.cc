@@ -20,6 +20,11 @@ class FakeCanaryLine::FakeWatch final : public CanaryWatch {
     return line_.has_come_ == pid;
   }
 
+  bool has_progress() const override {
+    MutexLock lock(line_.mu_);
+    return line_.has_progress_;
+  }
+
  private:
   FakeCanaryLine& line_;
 };
@@ -60,6 +65,11 @@ void FakeCanaryLine::Reap() {
 void FakeCanaryLine::SetFate(Fate fate) {
   MutexLock lock(mu_);
   fate_ = fate;
+}
+
+void FakeCanaryLine::SetProgress(bool has_progress) {
+  MutexLock lock(mu_);
+  has_progress_ = has_progress;
 }
 
 void FakeCanaryLine::SetOpen(bool is_open) {

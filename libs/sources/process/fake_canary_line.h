@@ -27,6 +27,8 @@ class FakeCanaryLine final : public CanaryLine {
   void Reap() override;
 
   void SetFate(Fate fate);
+  // Whether other events of the source come.
+  void SetProgress(bool has_progress);
   void SetOpen(bool is_open);
   // What Spawn answers; OK: a pid.
   void SetSpawnStatus(absl::Status status);
@@ -49,6 +51,7 @@ class FakeCanaryLine final : public CanaryLine {
   base::CondVar changed_;
   Fate fate_ GUARDED_BY(mu_) = Fate::kComesAtOnce;
   bool is_open_ GUARDED_BY(mu_) = true;
+  bool has_progress_ GUARDED_BY(mu_) = false;
   absl::Status spawn_status_ GUARDED_BY(mu_);
   std::function<void()> on_spawn_ GUARDED_BY(mu_);
   std::function<void()> wake_ GUARDED_BY(mu_);

@@ -153,7 +153,7 @@ SightProof::Flight SightProof::SendCanary() {
   Flight flight = AwaitCanary(**watch, canary->pid, canary->start + options_.canary_patience);
   const absl::Duration taken = base::Elapsed(canary->start, clock_.MonotonicNow());
   line.Reap();
-  if (flight == Flight::kMissed) {
+  if (flight == Flight::kMissed && (*watch)->has_progress()) {
     // Its record may be among those that there was no room for, which is told elsewhere.
     const std::optional<SightCounts> behind = inputs_.counts();
     if (!behind.has_value() || behind->lost_count != before->lost_count) flight = Flight::kUnknown;

@@ -195,6 +195,7 @@ TEST_F(SightProofTest, ACanaryThatComesLateIsTimed) {
 TEST_F(SightProofTest, ACanaryThatWentWithRecordsKnownToBeLostIsNoMiss) {
   ASSERT_EQ(proof_.Prove(), absl::OkStatus());
   line_.SetFate(Fate::kNeverComes);
+  line_.SetProgress(true);
   line_.OnSpawn([this] { ++kernel_, ++seen_, ++lost_; });
   Start();
   for (int i = 0; i < 4; ++i) {
@@ -204,6 +205,16 @@ TEST_F(SightProofTest, ACanaryThatWentWithRecordsKnownToBeLostIsNoMiss) {
   }
   EXPECT_FALSE(is_distrusted());
   EXPECT_EQ(proof_.statistics().canary_misses, 0u);
+}
+
+TEST_F(SightProofTest, WhereNothingElseComesLostRecordsExplainNothing) {
+  line_.SetFate(Fate::kNeverComes);
+  line_.OnSpawn([this] {
+    ++lost_;  // the ring is full, and nobody reads it
+    clock_.Advance(kPatience);
+  });
+  EXPECT_EQ(proof_.Prove().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(proof_.statistics().canary_misses, 2u);
 }
 
 TEST_F(SightProofTest, WhatCannotBeKnownIsNoMiss) {
