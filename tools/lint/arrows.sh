@@ -25,7 +25,7 @@ declare -A allowed=(
   [logging]="base"
   [config]="base"
   [rpc]="base config logging metrics"
-  [analysis_server]="analysis base config event logging metrics monitor rpc"
+  [analysis_server]="analysis base config event linux logging metrics monitor rpc"
   [monitor]="base collector config event event_bus linux logging metrics rpc sources sql storage"
 )
 # Rooms that build and test without gRPC.
