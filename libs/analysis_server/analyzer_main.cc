@@ -193,6 +193,7 @@ int AnalyzerMain(int argc, char** argv, const AnalyzerDefinition& definition) {
       {.component = definition.name, .metrics_port = definition.metrics_port, .has_bus = false});
   server.options.Append(AnalyzerOptions()).Append(definition.options);
   server.check = definition.check;
+  server.capabilities = definition.capabilities;
   server.max_request_bytes = kMaxRequestBytes;
   server.make = [&](const monitor::ServerContext& context)
       -> absl::StatusOr<std::unique_ptr<monitor::ServedComponent>> {

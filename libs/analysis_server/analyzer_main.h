@@ -21,6 +21,7 @@
 #include "libs/analysis_server/analysis.h"
 #include "libs/base/clock.h"
 #include "libs/config/config.h"
+#include "libs/linux/privilege/capability_set.h"
 #include "libs/metrics/registry.h"
 
 namespace daemoneye::analysis_server {
@@ -58,6 +59,8 @@ struct AnalyzerDefinition {
   config::OptionTable options = {};
   std::function<absl::Status(const config::Config&)> check = {};
   std::function<absl::StatusOr<AnalyzerParts>(const AnalyzerContext&)> make;
+  // As in monitor::ServerDefinition.
+  std::function<privilege::CapabilitySet(const config::Config&)> capabilities = {};
 };
 
 // main() of an analyzer: see monitor::RunServer for its exit codes.

@@ -7,6 +7,7 @@
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
 #include "libs/event_bus/local_event_bus.h"
+#include "libs/linux/privilege/privileges.h"
 #include "libs/monitor/bus_metrics.h"
 #include "libs/monitor/monitor_service.h"
 #include "libs/monitor/server_shell.h"
@@ -29,6 +30,19 @@ v1::Publisher MakePublisher(const std::string& name, const ServerContext& contex
   }
   publisher.set_version(base::kVersion);
   return publisher;
+}
+
+// As the kernel has them now.
+void FillPrivileges(v1::GetStatusResponse& response) {
+  const absl::StatusOr<privilege::Privileges> now = privilege::ReadPrivileges();
+  if (!now.ok()) return;
+  v1::Privileges& out = *response.mutable_privileges();
+  out.set_user_id(now->user_id);
+  for (std::string& name : now->permitted.Names()) out.add_capabilities(std::move(name));
+  for (std::string& name : now->bounding.Names()) {
+    out.add_bounding_capabilities(std::move(name));
+  }
+  out.set_no_new_privileges(now->has_no_new_privileges);
 }
 
 // A component with its bus, as a server.
@@ -109,6 +123,7 @@ void BusServer::FillServerStatus(v1::GetStatusResponse& response) const {
   const config::Config config = context_.current_config();
   *response.mutable_started_at() =
       TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(context_.started_at));
+  FillPrivileges(response);
   response.set_config_generation(config.generation());
   for (const config::SettingView& setting : config.Settings()) {
     v1::ConfigValue& value = *response.add_config();
@@ -124,7 +139,8 @@ int RunComponent(int argc, char** argv, const ComponentDefinition& definition) {
   ServerDefinition server{.name = definition.name,
                           .options = definition.options,
                           .check = definition.check,
-                          .make = {}};
+                          .make = {},
+                          .capabilities = definition.capabilities};
   server.make =
       [&](const ServerContext& context) -> absl::StatusOr<std::unique_ptr<ServedComponent>> {
     auto made = std::make_unique<BusServer>(definition, context);

@@ -15,6 +15,7 @@
 #include "libs/base/clock.h"
 #include "libs/config/config.h"
 #include "libs/event_bus/event_bus.h"
+#include "libs/linux/privilege/capability_set.h"
 #include "libs/metrics/registry.h"
 #include "libs/monitor/monitor_backend.h"
 #include "libs/rpc/server.h"
@@ -29,7 +30,7 @@ struct ComponentContext {
   base::Clock& clock;
   // Who publishes the bus's log.
   v1::Publisher publisher;
-  // Fills started_at, config and config_generation. Any thread.
+  // Fills started_at, privileges, config and config_generation. Any thread.
   std::function<void(v1::GetStatusResponse&)> fill_server_status;
   // Asks for readiness to be looked at again. Any thread.
   std::function<void()> on_readiness_changed;
@@ -70,6 +71,8 @@ struct ComponentDefinition {
   std::function<absl::StatusOr<std::unique_ptr<Component>>(const ComponentContext&)> make;
   // LocalEventBusOptions::ended_bytes.
   size_t ended_bytes = 0;
+  // As in ServerDefinition.
+  std::function<privilege::CapabilitySet(const config::Config&)> capabilities = {};
 };
 
 // main() of a monitor or gateway, as RunServer.

@@ -67,6 +67,8 @@ MonitorComponent::MonitorComponent(const ComponentContext& context, MonitorParts
     : context_(context),
       shared_(std::move(parts.shared)),
       tasks_(std::move(parts.tasks)),
+      unused_sources_(std::move(parts.unused_sources)),
+      limits_(std::move(parts.limits)),
       reload_(std::move(parts.reload)),
       complete_snapshot_(std::move(parts.complete_snapshot)),
       metrics_(std::move(parts.metrics)) {}
@@ -188,6 +190,16 @@ void MonitorComponent::FillStatus(v1::GetStatusResponse& response) const {
       response.add_problems(fmt::format("{}: {}", source.name, source.detail));
     }
   }
+  for (const UnusedSource& unused : unused_sources_) {
+    v1::SourceHealth& source = *response.add_sources();
+    source.set_name(unused.name);
+    source.set_state(v1::SOURCE_STATE_UNUSED);
+    source.set_detail(unused.why);
+    if (unused.is_missed) {
+      response.add_problems(fmt::format("{}: {}", unused.name, unused.why));
+    }
+  }
+  for (const std::string& limit : limits_) response.add_problems(limit);
   if (writer_ != nullptr && !writer_->health().ok()) {
     response.add_problems(
         fmt::format("events are not stored: {}", std::string(writer_->health().message())));

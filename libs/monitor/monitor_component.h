@@ -56,6 +56,8 @@ class MonitorComponent final : public Component, private MonitorBackend {
   // Borrowed by sources and tasks, so it goes last.
   std::shared_ptr<void> shared_;
   std::vector<std::unique_ptr<collector::TaskHandler>> tasks_;
+  const std::vector<UnusedSource> unused_sources_;
+  const std::vector<std::string> limits_;
   std::function<absl::Status(const config::Config&)> reload_;
   std::function<void(v1::SnapshotComplete&)> complete_snapshot_;
   std::unique_ptr<collector::Collector> collector_;

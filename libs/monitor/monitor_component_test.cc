@@ -45,6 +45,9 @@ class MonitorComponentTest : public ::testing::Test {
     MonitorParts parts;
     parts.sources.push_back(collector::MakeFakeEventSource(source_));
     parts.tasks.push_back(std::make_unique<FakeTaskHandler>());
+    parts.unused_sources.push_back({"best", "cap_best is missing", true});
+    parts.unused_sources.push_back({"other", "left out", false});
+    parts.limits = {"cap_some is missing"};
     v1::Publisher publisher;
     publisher.set_monitor("test");
     publisher.set_host("here");
@@ -93,6 +96,22 @@ TEST_F(MonitorComponentTest, AStateAskedForWhileTheSourcesStartIsThatOfTheFirstO
   const auto state = bus_.Snapshot({});
   ASSERT_TRUE(state.ok());
   EXPECT_EQ(state->events.size(), 1u);
+}
+
+TEST_F(MonitorComponentTest, SourcesThatAreLeftOutAreToldBesideTheOthersAndWhy) {
+  ASSERT_TRUE(component_->Start().ok());
+  v1::GetStatusResponse status;
+  component_->backend().FillStatus(status);
+  ASSERT_EQ(status.sources_size(), 3);
+  EXPECT_EQ(status.sources(0).state(), v1::SOURCE_STATE_RUNNING);
+  EXPECT_EQ(status.sources(1).name(), "best");
+  EXPECT_EQ(status.sources(1).state(), v1::SOURCE_STATE_UNUSED);
+  EXPECT_EQ(status.sources(1).detail(), "cap_best is missing");
+  EXPECT_EQ(status.sources(2).detail(), "left out");
+  // Only what somebody wants and cannot have is a problem.
+  ASSERT_EQ(status.problems_size(), 2);
+  EXPECT_EQ(status.problems(0), "best: cap_best is missing");
+  EXPECT_EQ(status.problems(1), "cap_some is missing");
 }
 
 TEST_F(MonitorComponentTest, AMonitorThatEndsBeforeItHasStartedLetsEverybodyGo) {

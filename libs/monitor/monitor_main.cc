@@ -17,6 +17,7 @@ int MonitorMain(int argc, char** argv, const MonitorDefinition& definition) {
       {.component = definition.name, .metrics_port = definition.metrics_port});
   component.options.Append(config::CollectorOptions(definition.name)).Append(definition.options);
   component.check = definition.check;
+  component.capabilities = definition.capabilities;
   component.make =
       [&](const ComponentContext& context) -> absl::StatusOr<std::unique_ptr<Component>> {
     ASSIGN_OR_RETURN(MonitorParts parts, definition.make({context.config, context.metrics,

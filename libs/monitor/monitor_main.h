@@ -19,6 +19,7 @@
 #include "libs/collector/task_handler.h"
 #include "libs/config/config.h"
 #include "libs/event_bus/event_bus.h"
+#include "libs/linux/privilege/capability_set.h"
 #include "libs/metrics/registry.h"
 
 namespace daemoneye::monitor {
@@ -32,9 +33,21 @@ struct MonitorContext {
   event_bus::EventBus& bus;
 };
 
+// A source that is not there, and why.
+struct UnusedSource {
+  std::string name;
+  // Told as the detail of its state.
+  std::string why;
+  // The settings want it, and this machine or these privileges do not let it: a problem.
+  bool is_missed = false;
+};
+
 // What a monitor watches with and answers tasks with.
 struct MonitorParts {
   std::vector<std::unique_ptr<collector::EventSource>> sources;
+  std::vector<UnusedSource> unused_sources;
+  // What none of them sees for want of privileges: problems that GetStatus tells.
+  std::vector<std::string> limits;
   std::vector<std::unique_ptr<collector::TaskHandler>> tasks;
   // Outlives both: readers, caches.
   std::shared_ptr<void> shared;
@@ -57,6 +70,9 @@ struct MonitorDefinition {
   config::OptionTable options = {};
   std::function<absl::Status(const config::Config&)> check = {};
   std::function<absl::StatusOr<MonitorParts>(const MonitorContext&)> make;
+  // The capabilities that its sources can need, so that one that dies can be opened again; all
+  // others are dropped at the start. Empty: none.
+  std::function<privilege::CapabilitySet(const config::Config&)> capabilities = {};
 };
 
 // main() of a monitor: see RunComponent for its exit codes.

@@ -10,6 +10,7 @@
 #include "libs/base/mutex.h"
 #include "libs/base/status_macros.h"
 #include "libs/base/version.h"
+#include "libs/linux/privilege/privileges.h"
 #include "libs/logging/logging.h"
 #include "libs/metrics/metrics_server.h"
 #include "libs/monitor/component_actions.h"
@@ -205,6 +206,33 @@ void Run::Reload() {
                  {"changed", fmt::format("{}", fmt::join(reloaded->changed, ","))}});
 }
 
+// What it may do from now on, and what it could before.
+struct PrivilegeChange {
+  privilege::Privileges before;
+  privilege::Privileges now;
+};
+
+absl::StatusOr<PrivilegeChange> DropPrivileges(const ServerDefinition& definition,
+                                               const config::Config& config) {
+  PrivilegeChange change;
+  ASSIGN_OR_RETURN(change.before, privilege::ReadPrivileges());
+  privilege::CapabilitySet needed = ListeningCapabilities(config);
+  if (definition.capabilities) needed = needed | definition.capabilities(config);
+  ASSIGN_OR_RETURN(change.now, privilege::DropPrivileges(needed));
+  return change;
+}
+
+void LogPrivileges(const PrivilegeChange& change) {
+  logging::Info("privileges",
+                {{"user", change.now.user_id},
+                 {"kept", change.now.permitted.ToString()},
+                 {"dropped", (change.before.permitted - change.now.permitted).ToString()},
+                 {"bounding_set", change.now.bounding.empty()
+                                      ? "empty"
+                                      : "as it was: cap_setpcap, which could empty it, is missing"},
+                 {"no_new_privs", change.now.has_no_new_privileges}});
+}
+
 int Complain(const std::string& name, const absl::Status& status, int code) {
   fmt::print(stderr, "{}: {}\n", name, std::string(status.message()));
   return code;
@@ -228,10 +256,14 @@ int RunServer(int argc, char** argv, const ServerDefinition& definition) {
   }
   if (const std::optional<int> code = RunActions(definition, *config)) return *code;
 
+  // Threads inherit privileges, and blocked signals.
+  const absl::StatusOr<PrivilegeChange> privileges = DropPrivileges(definition, *config);
+  if (!privileges.ok()) return Complain(definition.name, privileges.status(), kExitFailed);
   absl::StatusOr<SignalWaiter> signals = SignalWaiter::Create();
   if (!signals.ok()) return Complain(definition.name, signals.status(), kExitFailed);
   logging::Init(MakeLogOptions(definition.name, *config));
   logging::Info("starting", {{"version", base::kVersion}, {"config", config->file()}});
+  LogPrivileges(*privileges);
   auto run = std::make_unique<Run>(definition, *std::move(config), *std::move(signals));
   const absl::Status started = run->Start();
   if (started.ok()) {

@@ -5,8 +5,9 @@
 // (component_main.h), an analyzer is one with AnalyzerService. Starts bottom-up and stops top-down,
 // each step with one log line:
 //
-//   start  configuration, logging, metrics, component made, gRPC server, component started
-//   stop   not serving, component stopped, calls drained, gRPC server, metrics, component destroyed
+//   start  configuration, privileges dropped, logging, metrics, component made, gRPC server,
+//   component started stop   not serving, component stopped, calls drained, gRPC server, metrics,
+//   component destroyed
 //
 // SIGTERM and SIGINT end it with 0; a second one ends it at once. SIGHUP, or a change of the file,
 // reloads the configuration as one generation or not at all.
@@ -22,6 +23,7 @@
 #include "absl/time/time.h"
 #include "libs/base/clock.h"
 #include "libs/config/config.h"
+#include "libs/linux/privilege/capability_set.h"
 #include "libs/metrics/registry.h"
 #include "libs/monitor/stream_loop.h"
 #include "libs/rpc/server.h"
@@ -76,6 +78,9 @@ struct ServerDefinition {
   std::function<absl::Status(const config::Config&)> check;
   std::function<absl::StatusOr<std::unique_ptr<ServedComponent>>(const ServerContext&)> make;
   int max_request_bytes = rpc::ServerOptions{}.max_request_bytes;
+  // The capabilities that its work can need, for as long as it runs; of those it was started with
+  // all others are dropped before the first thread is started. Empty: it needs none.
+  std::function<privilege::CapabilitySet(const config::Config&)> capabilities = {};
 };
 
 // main() of a server: 0 after an orderly end, 1 when something failed, 2 for bad flags or

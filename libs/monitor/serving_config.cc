@@ -4,6 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "libs/base/listen_address.h"
 #include "libs/base/status_macros.h"
 #include "libs/rpc/pem_file.h"
@@ -13,6 +17,12 @@ namespace {
 
 absl::StatusOr<std::string> ReadPem(const config::Config& config, const char* key) {
   return rpc::ReadPemFile(key, config.GetString(key));
+}
+
+// ip(7): ports that not everybody may bind.
+bool IsReservedPort(const std::string& address) {
+  const absl::StatusOr<base::ListenAddress> parsed = base::ParseListenAddress(address);
+  return parsed.ok() && !parsed->is_unix && parsed->port > 0 && parsed->port < 1024;
 }
 
 }  // namespace
@@ -41,6 +51,15 @@ absl::Status CheckServing(const config::Config& config) {
   return parsed.ok() ? parsed
                      : absl::InvalidArgumentError(
                            fmt::format("metrics_address: {}", std::string(parsed.message())));
+}
+
+privilege::CapabilitySet ListeningCapabilities(const config::Config& config) {
+  std::vector<std::string> addresses = config.GetList("listen");
+  std::ranges::copy(config.GetList("operator_listen"), std::back_inserter(addresses));
+  addresses.push_back(config.GetString("health_listen"));
+  addresses.push_back(config.GetString("metrics_address"));
+  if (!std::ranges::any_of(addresses, IsReservedPort)) return {};
+  return {privilege::Capability::kNetBindService};
 }
 
 logging::LogOptions MakeLogOptions(const std::string& name, const config::Config& config) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "libs/config/config.h"
+#include "libs/linux/privilege/capability_set.h"
 #include "libs/logging/logging.h"
 #include "libs/rpc/server.h"
 
@@ -18,6 +19,9 @@ absl::StatusOr<rpc::ServerOptions> MakeServerOptions(const config::Config& confi
 
 // What can be told of the addresses, certificates and keys before anything is bound.
 absl::Status CheckServing(const config::Config& config);
+
+// cap_net_bind_service where an address has a port below 1024; none else.
+privilege::CapabilitySet ListeningCapabilities(const config::Config& config);
 
 logging::LogOptions MakeLogOptions(const std::string& name, const config::Config& config);
 

@@ -12,5 +12,6 @@ int main(int argc, char** argv) {
        .metrics_port = 9464,
        .options = daemoneye::config::ProcessOptions().Append(daemoneye::monitor::DatabaseOptions()),
        .check = daemoneye::procmond::CheckSources,
-       .make = daemoneye::procmond::MakeSources});
+       .make = daemoneye::procmond::MakeSources,
+       .capabilities = daemoneye::procmond::CapabilitiesOf});
 }

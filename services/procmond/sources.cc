@@ -6,12 +6,11 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "libs/base/status_macros.h"
 #include "libs/linux/bpf/bpf_support.h"
+#include "libs/linux/privilege/privileges.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/logging/logging.h"
 #include "libs/sources/process/canary_line.h"
@@ -22,6 +21,7 @@
 #include "libs/sources/process/scan_source.h"
 #include "services/procmond/proven_exec.h"
 #include "services/procmond/scan_metrics.h"
+#include "services/procmond/source_choice.h"
 
 namespace daemoneye::procmond {
 namespace {
@@ -39,6 +39,33 @@ struct Shared {
 process::SamplePolicy ParseSamples(const std::string& text) {
   if (text == "all") return process::SamplePolicy::kAll;
   return text == "none" ? process::SamplePolicy::kNone : process::SamplePolicy::kChanged;
+}
+
+SourceSettings MakeSourceSettings(const config::Config& config) {
+  return {.sources = config.GetList("sources"),
+          .enable_event_driven = config.GetBool("enable_event_driven")};
+}
+
+// Which sources run, and which better one does not and why, in the log and in GetStatus.
+SourceChoice TellSources(const config::Config& config, monitor::MonitorParts& parts) {
+  const SourceSituation situation = {
+      .bpf = bpf::ReadBpfSupport(),
+      .connector = absl::UnimplementedError("the proc connector is not in this version")};
+  SourceChoice choice = ChooseSources(MakeSourceSettings(config), situation);
+  for (const SourceChoice::NotUsed& source : choice.not_used) {
+    parts.unused_sources.push_back({std::string(source.source), source.why, source.is_missed});
+  }
+  logging::Info("process sources",
+                {{"used", choice.UsedText()}, {"not_used", choice.NotUsedText()}});
+  return choice;
+}
+
+// What the process lacks, in the log and in GetStatus.
+absl::Status TellLimits(monitor::MonitorParts& parts) {
+  ASSIGN_OR_RETURN(const privilege::Privileges now, privilege::ReadPrivileges());
+  parts.limits = LimitsOf(now.effective);
+  for (const std::string& limit : parts.limits) logging::Warning("limited", {{"by", limit}});
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -67,6 +94,10 @@ absl::Status CheckSources(const config::Config& config) {
   return MakeProcessConfig(config).Validate();
 }
 
+privilege::CapabilitySet CapabilitiesOf(const config::Config& config) {
+  return NeededCapabilities(MakeSourceSettings(config), bpf::ReadBpfSupport());
+}
+
 absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext& context) {
   ASSIGN_OR_RETURN(procfs::ProcFs fs, procfs::ProcFs::Open("/proc"));
   const auto shared = std::make_shared<Shared>(std::move(fs));
@@ -84,14 +115,9 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
   process::ScanSource& source = *scan;
 
   monitor::MonitorParts parts;
-  const std::vector<std::string> wanted = context.config.GetList("sources");
-  const auto is_wanted = [&](std::string_view name) {
-    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
-  };
-  const absl::Status support = bpf::ReadBpfSupport().Check();
-  const bool has_exec = context.config.GetBool("enable_event_driven") &&
-                        (is_wanted("exec") || (is_wanted("auto") && support.ok()));
-  if (has_exec) {
+  const SourceChoice choice = TellSources(context.config, parts);
+  RETURN_IF_ERROR(TellLimits(parts));
+  if (choice.Uses(kExecSource)) {
     ProvenExec exec = MakeProvenExec(std::make_unique<process::ExecSource>(
                                          *shared->tracker, config.kernel_ring_bytes, context.clock),
                                      shared->fs, *shared->tracker, context);
@@ -99,9 +125,6 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
     parts.sources.push_back(std::move(exec.source));
     parts.metrics = std::move(exec.metrics);
   }
-  logging::Info("process sources",
-                {{"used", has_exec ? "process-exec, process-scan" : "process-scan"},
-                 {"bpf", support.ToString()}});
   parts.shared = shared;
   parts.database = context.config.GetString("database");
   std::ranges::move(AddScanMetrics(context.metrics, source, shared->fs),

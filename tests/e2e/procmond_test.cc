@@ -111,8 +111,16 @@ TEST_F(ProcmondTest, StatusTellsSourcesAndWhereEachSettingCameFrom) {
   const auto status = Client(server->address()).GetStatus();
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_TRUE(status->ready());
-  ASSERT_EQ(status->sources_size(), 2);
-  EXPECT_GT(status->sources(1).last_scan_read(), 1u);
+  std::map<std::string, v1::SourceHealth> sources;
+  for (const v1::SourceHealth& source : status->sources()) sources[source.name()] = source;
+  EXPECT_GT(sources["process-scan"].last_scan_read(), 1u);
+  // Each there could be is told: what it does, or why it is left out.
+  for (const char* name : {"process-exec", "process-connector", "process-scan"}) {
+    ASSERT_TRUE(sources.contains(name)) << name;
+    EXPECT_TRUE(sources[name].state() == v1::SOURCE_STATE_RUNNING ||
+                !sources[name].detail().empty())
+        << name;
+  }
   std::map<std::string, std::string> settings;
   for (const v1::ConfigValue& value : status->config()) {
     settings[value.name()] = value.value() + " by " + value.origin();

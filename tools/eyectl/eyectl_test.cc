@@ -157,11 +157,14 @@ TEST(StatusTest, ShowsSourcesAndTheAccount) {
       last_scan_read: 3 last_scan_total: 4 last_scan_duration { nanos: 2000000 } }
       accounting { observed: 5 published: 3 dropped { stage: "intake" reason: "full" count: 2 }
       subscribers { client_id: "me" delivered: 1 queued: 2 } }
-      config { name: "interval" value: "5s" origin: "flag" })")});
+      config { name: "interval" value: "5s" origin: "flag" }
+      privileges { user_id: 7 capabilities: "cap_bpf" capabilities: "cap_\033"
+      no_new_privileges: true })")});
   const Ended ended = Ask(server, {"status", "--config"});
   EXPECT_EQ(ended.code, 0) << ended.err;
   EXPECT_THAT(ended.out,
               AllOf(HasSubstr("procmond@h  version 1"), HasSubstr("NOT READY\n  blind\n"),
+                    HasSubstr("user 7, capabilities: cap_bpf, cap_\\x1b; cannot gain more\n"),
                     HasSubstr("process-scan  RUNNING  5         0         3 of 4 in 2ms\n"),
                     HasSubstr("observed 5 = published 3 + filtered 0 + dropped 2; 0 notices\n"
                               "  dropped at intake, full: 2\n"),

@@ -35,6 +35,18 @@ std::string SourcesText(const v1::GetStatusResponse& status) {
   return table.empty() ? "no sources\n" : table.ToString();
 }
 
+// What a server may do beyond its user; nothing from one that does not tell.
+std::string PrivilegesText(const v1::GetStatusResponse& status) {
+  if (!status.has_privileges()) return "";
+  const v1::Privileges& p = status.privileges();
+  std::string names;
+  for (const std::string& name : p.capabilities()) {
+    names += (names.empty() ? "" : ", ") + EscapeForTerminal(name);
+  }
+  return fmt::format("user {}, capabilities: {}; {} gain more\n", p.user_id(),
+                     names.empty() ? "none" : names, p.no_new_privileges() ? "cannot" : "may");
+}
+
 std::string AccountingText(const v1::Accounting& a, const Style& style) {
   uint64_t dropped = 0;
   for (const v1::DroppedCount& d : a.dropped()) dropped += d.count();
@@ -81,6 +93,7 @@ std::string StatusText(const v1::GetStatusResponse& status, bool config, const S
   for (const std::string& problem : status.problems()) {
     out += style.Paint(Tone::kWarning, "  " + EscapeForTerminal(problem)) + "\n";
   }
+  out += PrivilegesText(status);
   out += "\n" + SourcesText(status) + "\n" + AccountingText(status.accounting(), style);
   if (config) out += "\n" + ConfigText(status);
   return out;
