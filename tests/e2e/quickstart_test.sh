@@ -16,6 +16,9 @@ tools/quickstart --seconds 20 2>&1 </dev/null | tee "$out" || problem "ended wit
 for action in START STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
+grep -qE '^Running: (process-exec, )?process-scan' "$out" || problem "it does not say which sources run"
+grep -qE '^(Every process is told as it starts|Not running: process-exec: .)' "$out" ||
+  problem "it does not say whether every process is seen, or why not"
 for stage in collect hash enrich detect; do
   grep -qE "stage\.$stage = COMPLETED" "$out" || problem "the alert does not say what the stage $stage found"
 done
