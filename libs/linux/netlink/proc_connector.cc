@@ -18,6 +18,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "libs/base/status_macros.h"
@@ -39,7 +40,8 @@ struct MaskedOperation {
 };
 
 absl::Status FromErrno(std::string_view what, int error) {
-  const std::string text = fmt::format("proc connector: {}: {}", what, std::strerror(error));
+  const std::string text =
+      fmt::format("proc connector: {}: {}", what, std::generic_category().message(error));
   if (error == EPERM || error == EACCES) {
     return absl::PermissionDeniedError(text + "; it needs CAP_NET_ADMIN before Linux 6.6");
   }
