@@ -118,6 +118,7 @@ void ProbeReporter::OnExit(const bpf::ProbeRecord& record) {
   ended->is_exit_known = true;
   ended->exit_code = (record.exit.code << 8) | record.exit.signal;
   teller_.TellStop(*ended, runtime);
+  tracker_.NoteEnded(ended->pid, ended->start_ticks);
   if (entry != nullptr) tracker_.table.Remove(task.pid);
 }
 

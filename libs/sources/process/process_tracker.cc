@@ -78,6 +78,26 @@ bool ProcessTracker::WasStopped(uint32_t pid, uint64_t start_ticks) const {
   return !stopped_.empty() && stopped_.contains(std::pair(pid, start_ticks));
 }
 
+void ProcessTracker::BeginNotingEnds() {
+  ended_.clear();
+  is_noting_ends_ = true;
+}
+
+void ProcessTracker::EndNotingEnds() {
+  ended_.clear();
+  is_noting_ends_ = false;
+}
+
+void ProcessTracker::NoteEnded(uint32_t pid, uint64_t start_ticks) {
+  if (!is_noting_ends_) return;
+  if (ended_.size() >= kMaxStopped) ended_.clear();
+  ended_.emplace(pid, start_ticks);
+}
+
+bool ProcessTracker::HasEnded(uint32_t pid, uint64_t start_ticks) const {
+  return !ended_.empty() && ended_.contains(std::pair(pid, start_ticks));
+}
+
 absl::StatusOr<uint64_t> ProcessTracker::NowTicks() const {
   ASSIGN_OR_RETURN(const absl::Time boot_time, fs.BootTime());
   const double seconds = absl::ToDoubleSeconds(clock.Now() - boot_time);

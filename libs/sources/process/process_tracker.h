@@ -50,6 +50,13 @@ struct ProcessTracker {
   void NoteStopped(uint32_t pid, uint64_t start_ticks);
   bool WasStopped(uint32_t pid, uint64_t start_ticks) const;
 
+  // While a scan is under way a live source notes what it told to have ended: the scan may have
+  // read it before.
+  void BeginNotingEnds();
+  void EndNotingEnds();
+  void NoteEnded(uint32_t pid, uint64_t start_ticks);
+  bool HasEnded(uint32_t pid, uint64_t start_ticks) const;
+
   // Time since boot.
   absl::StatusOr<uint64_t> NowTicks() const;
 
@@ -73,6 +80,8 @@ struct ProcessTracker {
 
  private:
   absl::flat_hash_set<std::pair<uint32_t, uint64_t>> stopped_;
+  absl::flat_hash_set<std::pair<uint32_t, uint64_t>> ended_;
+  bool is_noting_ends_ = false;
 };
 
 }  // namespace daemoneye::process

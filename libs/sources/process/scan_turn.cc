@@ -11,6 +11,7 @@ absl::Status ScanTurn::Begin() {
   ASSIGN_OR_RETURN(const uint64_t now_ticks, tracker_.NowTicks());
   if (++tracker_.scan == 1) first_ticks_ = now_ticks;
   tracker_.watch.BeginScan(tracker_.scan, now_ticks);
+  tracker_.BeginNotingEnds();
   statistics_.last_inaccessible = 0;
   teller_.TellShedStops();
   return absl::OkStatus();
@@ -32,6 +33,8 @@ void ScanTurn::Choose(const std::vector<pid_t>& pids, std::vector<pid_t>& chosen
 }
 
 void ScanTurn::TellNew(std::unique_ptr<ProcessRecord> record, collector::EventSink& sink) {
+  // Read before it ended, which was told meanwhile.
+  if (tracker_.HasEnded(record->pid, record->start_ticks)) return;
   record->first_scan = tracker_.scan;
   record->is_own = tracker_.own.Contains(record->pid, record->start_ticks);
   tracker_.RequestHash(*record);
@@ -90,6 +93,7 @@ void ScanTurn::TellStop(uint32_t pid) {
 }
 
 void ScanTurn::End(base::Monotonic begin, size_t read, size_t total, collector::EventSink& sink) {
+  tracker_.EndNotingEnds();
   const uint64_t evicted = tracker_.evicted - std::exchange(statistics_.evicted, tracker_.evicted);
   if (evicted != 0) sink.ReportLoss("tracking", "evicted", evicted);
   const absl::Time now = tracker_.clock.Now();

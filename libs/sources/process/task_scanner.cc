@@ -18,6 +18,11 @@ constexpr absl::Duration kDrainWait = absl::Seconds(2);
 // A process ends with its last thread, not with its first.
 bool HasEnded(const bpf::TaskRecord& task) { return task.is_zombie() && task.thread_count <= 1; }
 
+// PF_EXITING of the kernel's sched.h: its end may have its record, which comes before the zombie.
+bool IsEnding(const bpf::TaskRecord& task) {
+  return (task.flags & 0x4u) != 0 && task.thread_count <= 1;
+}
+
 }  // namespace
 
 absl::Status TaskScanner::Scan(const std::stop_token& stop, collector::EventSink& sink) {
@@ -123,7 +128,7 @@ void TaskScanner::Visit(const bpf::TaskRecord& task, collector::EventSink& sink)
   if (entry != nullptr && entry->start_ticks == start_ticks) entry->listed_scan = turn_.number();
   if (!IsChosen(task.pid)) return;
   // It ended while a live source told of such, so its STOP has been told.
-  if (entry == nullptr && HasEnded(task) &&
+  if (entry == nullptr && (HasEnded(task) || IsEnding(task)) &&
       (live_since_.has_value() || start_ticks < tracker_.live.told_until())) {
     return;
   }
@@ -165,7 +170,7 @@ void TaskScanner::VisitDoubtful(const bpf::TaskRecord& task, collector::EventSin
     return;
   }
   if (entry == nullptr) {
-    VisitNew(task, sink);
+    if (!IsEnding(task)) VisitNew(task, sink);
     return;
   }
   const ProcessRecord* record = entry->record.get();
