@@ -1,5 +1,6 @@
 // Rows that Google Benchmark programs beside the code measure.
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,9 @@
 
 namespace daemoneye::bench {
 namespace {
+
+// There is no median of one.
+constexpr int kLeastRepetitions = 2;
 
 struct Figure {
   double cpu_ns = 0;
@@ -29,7 +33,7 @@ std::map<std::string, Figure> RunBenchmark(const Setting& setting, const std::st
   const std::string command = fmt::format(
       "{}/{} --benchmark_filter='{}' --benchmark_repetitions={} "
       "--benchmark_report_aggregates_only=true --benchmark_format=json 2>/dev/null",
-      setting.bin, program, filter, setting.rounds);
+      setting.bin, program, filter, std::max(setting.rounds, kLeastRepetitions));
   FILE* pipe = popen(command.c_str(), "r");
   std::string text;
   std::array<char, 4096> buffer;

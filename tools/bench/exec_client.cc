@@ -77,6 +77,11 @@ ExecVerdict ExecClient::Verdict(const std::vector<pid_t>& workers) const {
   return tally_.Verdict(workers);
 }
 
+std::string ExecClient::Faults(const std::vector<pid_t>& workers) const {
+  const base::MutexLock lock(mu_);
+  return tally_.Faults(workers);
+}
+
 std::vector<double> ExecClient::delays_ms() const {
   const base::MutexLock lock(mu_);
   return tally_.delays_ms();

@@ -33,6 +33,8 @@ class ExecClient {
   // Events of the runs so far.
   uint64_t events() const;
   ExecVerdict Verdict(const std::vector<pid_t>& workers) const;
+  // As ExecTally's.
+  std::string Faults(const std::vector<pid_t>& workers) const;
   std::vector<double> delays_ms() const;
 
  private:

@@ -97,6 +97,7 @@ OwnRun RunOwn(const Setting& setting) {
   absl::SleepFor(kSettle);
   const absl::Duration used = procmond->CpuTime() - before;
   const ExecVerdict verdict = client.Verdict(load.workers());
+  fmt::print("{}", client.Faults(load.workers()));
   return {.cost = MakeCost(used, end, kBurst - std::min<size_t>(kBurst, verdict.missing)),
           .verdict = verdict};
 }

@@ -44,7 +44,7 @@ void ExecTally::AddExec(const v1::ProcessEvent& process, uint64_t key) {
   run.ppid = process.ppid();
   const auto [known, is_new] = run_of_.try_emplace(key, n);
   if (is_new) {
-    run.is_wrong = true;  // no START before it
+    run.wrong |= kNoStart;
   } else if (known->second == kUnknown) {
     known->second = n;
     const auto more = more_starts_.find(key);
@@ -55,8 +55,35 @@ void ExecTally::AddExec(const v1::ProcessEvent& process, uint64_t key) {
     }
     events_ += run.starts;
   } else if (known->second != n) {
-    run.is_wrong = true;
+    run.wrong |= kOtherRun;
   }
+}
+
+void ExecTally::AddStart(uint64_t key) {
+  const auto [known, is_new] = run_of_.try_emplace(key, kUnknown);
+  if (is_new) return;
+  if (known->second == kUnknown) {
+    ++more_starts_[key];
+  } else {
+    ++runs_[known->second].starts;
+    ++events_;
+  }
+}
+
+void ExecTally::AddStop(const v1::ProcessEvent& process, uint64_t key) {
+  const auto known = run_of_.find(key);
+  if (known == run_of_.end()) return;
+  if (known->second == kUnknown) {
+    run_of_.erase(known);  // one of others
+    more_starts_.erase(key);
+    return;
+  }
+  Run& run = runs_[known->second];
+  ++events_;
+  if (++run.stops == 1) ++ended_;
+  const bool is_zero = process.has_exit_code() && process.exit_code() == 0;
+  if (!is_zero || process.exit_signal() != 0) run.wrong |= kExit;
+  run.is_reconciled |= process.reconciled();
 }
 
 void ExecTally::Add(const v1::CollectionEvent& event, absl::Time now) {
@@ -65,14 +92,9 @@ void ExecTally::Add(const v1::CollectionEvent& event, absl::Time now) {
   const v1::ProcessEvent& process = event.process();
   const uint64_t key = std::hash<std::string>()(process.process_key());
   if (process.action() == v1::PROCESS_ACTION_START) {
-    const auto [known, is_new] = run_of_.try_emplace(key, kUnknown);
-    if (is_new) return;
-    if (known->second == kUnknown) {
-      ++more_starts_[key];
-    } else {
-      ++runs_[known->second].starts;
-      ++events_;
-    }
+    AddStart(key);
+  } else if (process.action() == v1::PROCESS_ACTION_STOP) {
+    AddStop(process, key);
   } else if (process.action() == v1::PROCESS_ACTION_EXEC) {
     const uint64_t before = events_;
     AddExec(process, key);
@@ -83,20 +105,11 @@ void ExecTally::Add(const v1::CollectionEvent& event, absl::Time now) {
     } else {
       delays_ms_[next_delay_++ % kMaxDelays] = delay_ms;
     }
-  } else if (process.action() == v1::PROCESS_ACTION_STOP) {
-    const auto known = run_of_.find(key);
-    if (known == run_of_.end()) return;
-    if (known->second == kUnknown) {
-      run_of_.erase(known);  // one of others
-      more_starts_.erase(key);
-      return;
-    }
-    Run& run = runs_[known->second];
-    ++events_;
-    if (++run.stops == 1) ++ended_;
-    const bool is_zero = process.has_exit_code() && process.exit_code() == 0;
-    run.is_wrong = run.is_wrong || !is_zero || process.exit_signal() != 0;
   }
+}
+
+bool ExecTally::HasParent(size_t n, const std::vector<pid_t>& workers) const {
+  return !workers.empty() && runs_[n].ppid == static_cast<uint32_t>(workers[n % workers.size()]);
 }
 
 ExecVerdict ExecTally::Verdict(const std::vector<pid_t>& workers) const {
@@ -108,11 +121,28 @@ ExecVerdict ExecTally::Verdict(const std::vector<pid_t>& workers) const {
       verdict.missing += times == 0;
       verdict.twice += times > 1;
     }
-    const bool has_parent =
-        !workers.empty() && run.ppid == static_cast<uint32_t>(workers[n % workers.size()]);
-    verdict.wrong += run.execs > 0 && (run.is_wrong || !has_parent);
+    verdict.wrong += run.execs > 0 && (run.wrong != 0 || !HasParent(n, workers));
   }
   return verdict;
+}
+
+std::string ExecTally::Faults(const std::vector<pid_t>& workers) const {
+  constexpr int kShown = 5;
+  std::string text;
+  int shown = 0;
+  for (size_t n = 0; n < runs_.size() && shown < kShown; ++n) {
+    const Run& run = runs_[n];
+    const bool is_once = run.starts == 1 && run.execs == 1 && run.stops == 1;
+    if (is_once && run.wrong == 0 && HasParent(n, workers)) continue;
+    text += fmt::format("MARK{}: START {} EXEC {} STOP {}{}{}{}{}{}\n", n, run.starts, run.execs,
+                        run.stops, (run.wrong & kNoStart) != 0 ? ", EXEC before START" : "",
+                        (run.wrong & kOtherRun) != 0 ? ", key of another" : "",
+                        (run.wrong & kExit) != 0 ? ", another exit code" : "",
+                        HasParent(n, workers) ? "" : ", another parent",
+                        run.is_reconciled ? ", STOP reconciled" : "");
+    ++shown;
+  }
+  return text;
 }
 
 }  // namespace daemoneye::bench

@@ -41,6 +41,8 @@ class ExecTally {
   void Add(const v1::CollectionEvent& event, absl::Time now);
 
   size_t count() const { return runs_.size(); }
+  // The first runs that something is wrong with, for who looks for the cause; empty: none.
+  std::string Faults(const std::vector<pid_t>& workers) const;
   // Runs whose STOP came.
   size_t ended() const { return ended_; }
   // Of the runs.
@@ -59,9 +61,15 @@ class ExecTally {
     uint8_t starts = 0;
     uint8_t execs = 0;
     uint8_t stops = 0;
-    bool is_wrong = false;
+    // Bits of Wrong.
+    uint8_t wrong = 0;
+    bool is_reconciled = false;
   };
+  enum Wrong : uint8_t { kNoStart = 1, kOtherRun = 2, kExit = 4 };
 
+  bool HasParent(size_t n, const std::vector<pid_t>& workers) const;
+  void AddStart(uint64_t key);
+  void AddStop(const v1::ProcessEvent& process, uint64_t key);
   void AddExec(const v1::ProcessEvent& process, uint64_t key);
   // n of MARKn; kUnknown: the arguments are others.
   uint32_t RunOf(const v1::ProcessEvent& process) const;

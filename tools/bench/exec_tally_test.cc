@@ -45,6 +45,7 @@ TEST_F(ExecTallyTest, FindsNoFaultWhereEachIsToldOnce) {
   TellRun("b", "MARK1");
   Tell(v1::PROCESS_ACTION_STOP, "of somebody else");
   EXPECT_EQ(Verdict().faults(), 0u) << Verdict().Text();
+  EXPECT_EQ(tally_.Faults({kWorker}), "");
   EXPECT_EQ(tally_.ended(), 2u);
   EXPECT_EQ(tally_.events(), 6u);
   EXPECT_EQ(tally_.delays_ms(), std::vector<double>({3, 3}));
@@ -55,6 +56,7 @@ TEST_F(ExecTallyTest, CountsWhatIsMissing) {
   Tell(v1::PROCESS_ACTION_START, "b");
   Tell(v1::PROCESS_ACTION_EXEC, "b", "MARK1");
   EXPECT_EQ(Verdict().missing, 1u);
+  EXPECT_EQ(tally_.Faults({kWorker}), "MARK1: START 1 EXEC 1 STOP 0\n");
   EXPECT_EQ(ExecTally(2).Verdict({}).missing, 6u);
 }
 
