@@ -112,6 +112,7 @@ void ProbeReporter::OnExit(const bpf::ProbeRecord& record) {
     if (tracker_.WasStopped(task.pid, tracker_.filler.TicksOf(task.start_boottime_ns))) return;
     tracker_.filler.FillForked(task, nullptr, tracker_.config.collect_enhanced_metadata, unknown);
     unknown.are_details_missing = true;
+    unknown.is_own = tracker_.own.Contains(unknown.pid, unknown.start_ticks);
     ended = &unknown;
   }
   ended->is_zombie = true;
