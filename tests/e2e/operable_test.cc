@@ -99,6 +99,15 @@ TEST_F(OperableTest, PromtoolFindsNothingOnEitherPage) {
                            "\nprocess_resident_memory_bytes", "daemoneye_queue_length"}) {
     EXPECT_THAT(procmond->Metrics(), HasSubstr(name));
   }
+  // Where a live source may run.
+  if (procmond->Metrics().find("daemoneye_source_up{source=\"process-exec\"}") !=
+      std::string::npos) {
+    for (const char* name : {"daemoneye_canaries_total", "daemoneye_canary_misses_total",
+                             "daemoneye_canary_latency_seconds_bucket",
+                             "daemoneye_probe_forks_total", "daemoneye_sight_mismatches_total"}) {
+      EXPECT_THAT(procmond->Metrics(), HasSubstr(std::string(name) + "{source=\"process-exec\""));
+    }
+  }
   for (const char* name : {"daemoneye_monitor_up", "daemoneye_gateway_events_received_total",
                            "daemoneye_gateway_gaps_total", "daemoneye_gateway_lost_events_total"}) {
     EXPECT_THAT(gateway->Metrics(), HasSubstr(name));
