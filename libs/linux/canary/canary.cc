@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "libs/base/status_macros.h"
@@ -30,7 +30,7 @@ constexpr unsigned kMemfdExec = 0x10;
 
 absl::Status StatusOf(int error, const char* what) {
   const std::string message =
-      fmt::format("the canary: cannot {}: {}", what, std::strerror(error));  // NOLINT
+      fmt::format("the canary: cannot {}: {}", what, std::generic_category().message(error));
   switch (error) {
     case EACCES:
     case EPERM:
