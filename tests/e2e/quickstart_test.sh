@@ -13,7 +13,8 @@ problem() {
 }
 
 tools/quickstart --seconds 20 2>&1 </dev/null | tee "$out" || problem "ended with an error"
-for action in START STOP; do
+# A live source tells a start, which is of what forked, and then what is executed; a scan tells both as one.
+for action in '(START|EXEC)' STOP; do
   grep -qE "^[0-9:.]+ +$action .*daemoneye-demo" "$out" || problem "no $action of the demo process"
 done
 grep -qE '^Running: (process-exec, )?process-scan' "$out" || problem "it does not say which sources run"
