@@ -13,6 +13,8 @@ using netlink::ProcEventKind;
 absl::Status ConnectorReporter::Report(const netlink::ProcEventBatch& batch,
                                        collector::EventSink& sink) {
   RETURN_IF_ERROR(teller_.Begin());
+  ASSIGN_OR_RETURN(const uint64_t now_ticks, tracker_.NowTicks());
+  tracker_.watch.SetNow(now_ticks);
   teller_.TellShedStops();
   // What was counted may have gone by.
   if (batch.lost_count != 0) {

@@ -136,6 +136,19 @@ TEST_F(ConnectorSourceTest, AnExecByAThreadEndsNothing) {
   }
 }
 
+TEST_F(ConnectorSourceTest, WhatBeginsNowDoesNotBeginInTheFutureOfTheLastScan) {
+  {
+    base::MutexLock lock(tracker_.mu);
+    tracker_.watch.BeginScan(1, 1);
+  }
+  Start();
+  const procfs::TestChild child(procfs::TestChild::ProgramPath());
+  ASSERT_THAT(Actions(EventsOf(child.pid())), ElementsAre("START", "EXEC"));
+  for (const v1::CollectionEvent& event : all_) {
+    EXPECT_NE(event.process().suspicion().rule(), "start_in_future");
+  }
+}
+
 TEST_F(ConnectorSourceTest, ThreadsAreNoProcesses) {
   Start();
   const pid_t pid = StartChild([] {
