@@ -85,7 +85,10 @@ CapabilitySet NeededCapabilities(const SourceSettings& settings, const bpf::BpfS
   needed.Add(Capability::kPerfmon);
   // It stands for both where they are not there.
   if (!support.has_cap_bpf || !support.has_cap_perfmon) needed.Add(Capability::kSysAdmin);
-  if (IsAllowed(settings, "connector") && ConnectorNeedsNetAdmin(support.kernel_release)) {
+  // Where it is named its receive buffer is to be as large as is asked for, too.
+  const bool is_named = std::ranges::count(settings.sources, "connector") > 0;
+  if (IsAllowed(settings, "connector") &&
+      (is_named || ConnectorNeedsNetAdmin(support.kernel_release))) {
     needed.Add(Capability::kNetAdmin);
   }
   return needed;

@@ -147,6 +147,10 @@ TEST(SourceChoiceTest, CapabilitiesAreThoseOfWhatCanRun) {
     bpf::BpfSupport newer = AllThere();
     newer.kernel_release = release;
     EXPECT_FALSE(NeededCapabilities({}, newer).Contains(Capability::kNetAdmin)) << release;
+    // For the size of its buffer.
+    EXPECT_TRUE(NeededCapabilities({.sources = {"connector", "scan"}}, newer)
+                    .Contains(Capability::kNetAdmin))
+        << release;
   }
 }
 

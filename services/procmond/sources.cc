@@ -1,19 +1,20 @@
 #include "services/procmond/sources.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "libs/base/status_macros.h"
 #include "libs/linux/bpf/bpf_support.h"
+#include "libs/linux/netlink/proc_connector.h"
 #include "libs/linux/privilege/privileges.h"
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/logging/logging.h"
 #include "libs/sources/process/canary_line.h"
+#include "libs/sources/process/connector_source.h"
 #include "libs/sources/process/exec_source.h"
 #include "libs/sources/process/executable_hasher.h"
 #include "libs/sources/process/process_task_handler.h"
@@ -46,11 +47,20 @@ SourceSettings MakeSourceSettings(const config::Config& config) {
           .enable_event_driven = config.GetBool("enable_event_driven")};
 }
 
+// OK, or why the proc connector cannot be used. Without its name in `sources` nothing is tried: it
+// is not proven to see, as process-exec is.
+absl::Status CheckConnector(const config::Config& config) {
+  const std::vector<std::string> sources = config.GetList("sources");
+  if (std::ranges::count(sources, "connector") == 0) {
+    return absl::UnimplementedError("used where sources names connector");
+  }
+  return netlink::ProcConnector::Open({}).status();
+}
+
 // Which sources run, and which better one does not and why, in the log and in GetStatus.
 SourceChoice TellSources(const config::Config& config, monitor::MonitorParts& parts) {
-  const SourceSituation situation = {
-      .bpf = bpf::ReadBpfSupport(),
-      .connector = absl::UnimplementedError("the proc connector is not in this version")};
+  const SourceSituation situation = {.bpf = bpf::ReadBpfSupport(),
+                                     .connector = CheckConnector(config)};
   SourceChoice choice = ChooseSources(MakeSourceSettings(config), situation);
   for (const SourceChoice::NotUsed& source : choice.not_used) {
     parts.unused_sources.push_back({std::string(source.source), source.why, source.is_missed});
@@ -85,12 +95,6 @@ process::ProcessSourceConfig MakeProcessConfig(const config::Config& config) {
 }
 
 absl::Status CheckSources(const config::Config& config) {
-  for (const std::string& source : config.GetList("sources")) {
-    if (source == "connector") {
-      return absl::InvalidArgumentError(
-          fmt::format("sources: {} is not in this version; use auto, exec or scan", source));
-    }
-  }
   return MakeProcessConfig(config).Validate();
 }
 
@@ -124,6 +128,10 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
     shared->line = std::move(exec.line);
     parts.sources.push_back(std::move(exec.source));
     parts.metrics = std::move(exec.metrics);
+  }
+  if (choice.Uses(kConnectorSource)) {
+    parts.sources.push_back(std::make_unique<process::ConnectorSource>(
+        *shared->tracker, config.kernel_ring_bytes, context.clock));
   }
   parts.shared = shared;
   parts.database = context.config.GetString("database");
