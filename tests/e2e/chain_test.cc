@@ -243,8 +243,8 @@ TEST_F(ChainTest, AGatewayThatIsKilledInTheMiddleGoesOnAndRaisesTheAlertOnce) {
   EXPECT_EQ(execution.status(), v1::EXECUTION_STATUS_COMPLETED) << execution.error();
   EXPECT_EQ(execution.resumed(), 1u);
   EXPECT_EQ(execution.target().pid(), static_cast<uint32_t>(suspect->pid()));
-  const std::vector<v1::Alert> alerts = AlertsOfTrigger("suspect");
-  EXPECT_EQ(std::ranges::count(alerts, id, &v1::Alert::execution_id), 1);
+  // The suspect still runs, so another execution may have told of it first.
+  EXPECT_EQ(AlertsOfTrigger("suspect").size(), 1u);
 }
 
 TEST_F(ChainTest, AnAnalyzerThatHangsLiesOrDiesEndsItsStageAndGivesItsPlaceBack) {

@@ -84,8 +84,9 @@ TEST_F(FullDiskTest, StartsStreamsSaysSoAndKeepsWhatTheRingHoldsOnceThereIsRoom)
   gateway.Ready();
   EXPECT_THAT(gateway.output(), HasSubstr("the store cannot be opened yet; streams go on"));
   const Client client(gateway.address());
-  const TestChild child(TestChild::ProgramPath());
   testing_support::EventStream stream = client.StreamEvents(testing_support::LiveOnly());
+  ASSERT_TRUE(stream.Next().has_value());
+  const TestChild child(TestChild::ProgramPath());
   const auto start = stream.Until([&](const v1::CollectionEvent& event) {
     return event.process().pid() == static_cast<uint32_t>(child.pid());
   });

@@ -145,7 +145,7 @@ TEST_F(StoreTest, LosesNoAlertThatWasToldWhenTheGatewayIsKilled) {
       "default_triggers: false\n"
       "triggers:\n"
       "- id: child\n"
-      "  condition: {{sql: \"action IN ('START', 'SNAPSHOT') AND executable_path = '{}'\"}}\n"
+      "  condition: {{sql: \"first_image AND executable_path = '{}'\"}}\n"
       "  severity: HIGH\n"
       "sinks:\n"
       "- {{name: file, type: file, path: {}}}\n",

@@ -289,6 +289,16 @@ Change RecordReader::UpdateFile(ProcessRecord& record) {
   return changes;
 }
 
+absl::StatusOr<procfs::Cmdline> RecordReader::ReadCommandLine(uint32_t pid) {
+  RETURN_IF_ERROR(Select(pid));
+  return reader_.ReadCmdline();
+}
+
+bool RecordReader::HasMemory(uint32_t pid) {
+  const auto stat = ReadStat(pid);
+  return stat.ok() && !IsDying(*stat);
+}
+
 void RecordReader::ReadExit(ProcessRecord& record) {
   const auto stat = ReadStat(record.pid);
   if (!stat.ok() || !stat->is_zombie() || stat->start_ticks != record.start_ticks) return;

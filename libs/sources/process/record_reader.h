@@ -67,6 +67,13 @@ class RecordReader {
   // Holds the running image against what stands at its path.
   Change UpdateFile(ProcessRecord& record);
 
+  // Of the process that has `pid` now, at most procfs::kMaxCmdlineBytes; its bytes last until the
+  // next call.
+  absl::StatusOr<procfs::Cmdline> ReadCommandLine(uint32_t pid);
+
+  // False of a kernel thread, and of a process that ends or is gone.
+  bool HasMemory(uint32_t pid);
+
   // Sets how `record`, a zombie, ended, where that may be known.
   void ReadExit(ProcessRecord& record);
 

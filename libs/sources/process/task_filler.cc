@@ -89,7 +89,34 @@ Change TaskFiller::SetFile(ProcessRecord& record) {
   return changes;
 }
 
-Change TaskFiller::SetTexts(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record) {
+// What BPF could not read of it, or has no room for, is read of the procfs while the process lives.
+Change TaskFiller::SetCommandLine(const bpf::TaskRecord& task, bool is_new_image,
+                                  ProcessRecord& record) {
+  std::string_view bytes = task.arguments;
+  uint64_t total_bytes = task.total_argument_bytes;
+  const std::string_view known = record.texts.Get(Text::kCommandLine);
+  const bool is_cut = task.are_arguments_truncated() && bytes.size() < procfs::kMaxCmdlineBytes;
+  if (is_cut && !is_new_image && record.command_line_total_bytes == total_bytes &&
+      known.size() > bytes.size() && known.starts_with(bytes)) {
+    return Change::kNone;
+  }
+  const bool has_vanished = bytes.empty() && !is_new_image && !known.empty();
+  if (is_cut || has_vanished || task.are_arguments_overwritten()) {
+    const auto read = reader_.ReadCommandLine(task.pid);
+    const bool is_more = read.ok() && read->bytes.size() > bytes.size();
+    if (is_more) {
+      bytes = read->bytes;
+      total_bytes = read->total_bytes;
+    } else if (!is_new_image && (!read.ok() || has_vanished) && !reader_.HasMemory(task.pid)) {
+      return Change::kNone;  // it ends
+    }
+  }
+  const Change change = Assign(record.command_line_total_bytes, total_bytes, Change::kCommandLine);
+  return record.texts.Set(Text::kCommandLine, bytes) ? Change::kCommandLine : change;
+}
+
+Change TaskFiller::SetTexts(const bpf::TaskRecord& task, bool is_enhanced, bool is_new_image,
+                            ProcessRecord& record) {
   Change changes = Change::kNone;
   if (!task.executable.empty()) {
     const bool is_moved = record.texts.Set(Text::kExecutable, task.executable);
@@ -97,11 +124,7 @@ Change TaskFiller::SetTexts(const bpf::TaskRecord& task, bool is_enhanced, Proce
     record.is_deleted = task.is_deleted;
   }
   if (!task.directory.empty()) record.texts.Set(Text::kDirectory, task.directory);
-  if (!task.are_arguments_unread || !task.arguments.empty()) {
-    changes |=
-        Assign(record.command_line_total_bytes, task.total_argument_bytes, Change::kCommandLine);
-    if (record.texts.Set(Text::kCommandLine, task.arguments)) changes |= Change::kCommandLine;
-  }
+  changes |= SetCommandLine(task, is_new_image, record);
   if (task.cgroup_key == 0 || task.cgroup_key != record.cgroup_key) {
     if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
       record.are_details_missing = true;
@@ -119,7 +142,7 @@ void TaskFiller::FillNew(const bpf::TaskRecord& task, bool is_enhanced, ProcessR
   if (task.rss_bytes.has_value()) SetReadings(task.cpu_ns, *task.rss_bytes, now_ns, record);
   if (record.is_zombie) return;
   SetImage(task, record);
-  SetTexts(task, is_enhanced, record);
+  SetTexts(task, is_enhanced, /*is_new_image=*/true, record);
   record.is_in_exec = task.is_in_exec;
   SetFile(record);
 }
@@ -161,7 +184,7 @@ Change TaskFiller::UpdateByExec(const bpf::TaskRecord& task, bool is_enhanced,
   record.exec_id = task.exec_id;
   // Of a file that BPF tells, another is another image; what a procfs told cannot be compared.
   Change changes = SetIdentity(task, record) | SetImage(task, record);
-  changes |= SetTexts(task, is_enhanced, record) | SetFile(record);
+  changes |= SetTexts(task, is_enhanced, /*is_new_image=*/true, record) | SetFile(record);
   return changes | Change::kExec;
 }
 
@@ -172,13 +195,15 @@ Change TaskFiller::Update(const bpf::TaskRecord& task, bool is_enhanced, Process
   const int64_t now_ns = clock_.MonotonicNow().time_since_epoch() / std::chrono::nanoseconds(1);
   SetReadings(task.cpu_ns, rss_bytes, now_ns, record);
   changes |= SetIdentity(task, record);
-  if (record.is_zombie || record.is_kernel_thread) return changes;
+  // Without memory it is on its way out: what it had is not to be told as changed.
+  if (record.is_zombie || record.is_kernel_thread || !task.image.has_value()) return changes;
   const bool has_execed = record.exec_id != 0 ? record.exec_id != task.exec_id : record.is_in_exec;
   record.exec_id = task.exec_id;
   record.is_in_exec = false;
   const bool was_missing = record.are_details_missing;
   record.are_details_missing = false;
-  changes |= SetImage(task, record) | SetTexts(task, is_enhanced, record) | SetFile(record);
+  changes |= SetImage(task, record);
+  changes |= SetTexts(task, is_enhanced, has_execed, record) | SetFile(record);
   if (has_execed) return changes | Change::kExec;
   // What was not known before has not changed.
   return was_missing ? Without(changes, kModifications | Change::kImage) : changes;

@@ -49,7 +49,9 @@ class TaskFiller {
  private:
   Change SetIdentity(const bpf::TaskRecord& task, ProcessRecord& record);
   Change SetImage(const bpf::TaskRecord& task, ProcessRecord& record);
-  Change SetTexts(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record);
+  Change SetTexts(const bpf::TaskRecord& task, bool is_enhanced, bool is_new_image,
+                  ProcessRecord& record);
+  Change SetCommandLine(const bpf::TaskRecord& task, bool is_new_image, ProcessRecord& record);
   Change SetFile(ProcessRecord& record);
 
   const uint64_t ticks_per_second_;
