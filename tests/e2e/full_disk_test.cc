@@ -76,7 +76,8 @@ class FullDiskTest : public ::testing::Test {
 
 TEST_F(FullDiskTest, StartsStreamsSaysSoAndKeepsWhatTheRingHoldsOnceThereIsRoom) {
   Fill();
-  Server procmond(kProcmond, directory_.Socket("p"), {"--interval=5"});
+  // The disk is small: scans alone, whatever the machine does beside.
+  Server procmond(kProcmond, directory_.Socket("p"), {"--interval=5", "--sources=scan"});
   procmond.Ready();
   Server gateway(kGateway, directory_.Socket("g"),
                  {"--data_dir=" + disk_ + "/data", "--monitors=" + directory_.Socket("p"),
