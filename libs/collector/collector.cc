@@ -76,7 +76,9 @@ class CollectorImpl final : public Collector {
             HealthTracker::Listeners{.on_source_changed = callbacks_.on_source_changed,
                                      .on_running_changed = callbacks_.on_running_changed})),
         wake_(std::make_shared<Wake>()),
-        supervisor_(config_, clock_, wake_, TelemetryCallback()) {}
+        supervisor_(config_, clock_, wake_, TelemetryCallback()) {
+    intake_->SetPublisher([this](Intake::Batch& batch) { Publish(batch); });
+  }
 
   ~CollectorImpl() override { Stop().IgnoreError(); }
 
@@ -99,6 +101,7 @@ class CollectorImpl final : public Collector {
     return [this] { callbacks_.on_telemetry(intake_->Statistics()); };
   }
   void Pump();
+  void Publish(Intake::Batch& batch);
   void TellBatch(const Intake::Batch& batch, size_t positions) const;
 
   const CollectorConfig config_;
@@ -161,12 +164,14 @@ bool CollectorImpl::AwaitStarted() {
 }
 
 void CollectorImpl::Pump() {
-  while (std::optional<Intake::Batch> batch = intake_->Take()) {
-    if (!batch->notices.empty()) bus_.Publish(std::move(batch->notices));
-    const size_t positions = batch->event_count > 0 ? bus_.Publish(std::move(batch->events)) : 0;
-    intake_->OnPublished(*batch, positions);
-    if (config_.enable_debug_logging && callbacks_.on_debug) TellBatch(*batch, positions);
-  }
+  while (std::optional<Intake::Batch> batch = intake_->Take()) Publish(*batch);
+}
+
+void CollectorImpl::Publish(Intake::Batch& batch) {
+  if (!batch.notices.empty()) bus_.Publish(std::move(batch.notices));
+  const size_t positions = batch.event_count > 0 ? bus_.Publish(std::move(batch.events)) : 0;
+  intake_->OnPublished(batch, positions);
+  if (config_.enable_debug_logging && callbacks_.on_debug) TellBatch(batch, positions);
 }
 
 void CollectorImpl::TellBatch(const Intake::Batch& batch, size_t positions) const {

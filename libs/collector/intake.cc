@@ -42,6 +42,15 @@ void Add(const CountByKind& from, CountByKind& to) {
   for (size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
+// Counts what `batch` has, before publishing moves it away.
+void Count(Intake::Batch& batch) {
+  const Tally tally = Count(batch.events);
+  batch.event_count = batch.events.size();
+  batch.notice_count = batch.notices.size();
+  batch.by_kind = tally.by_kind;
+  batch.position_count = tally.positions;
+}
+
 }  // namespace
 
 bool IsSnapshot(const event::Event& event) {
@@ -89,7 +98,7 @@ bool Intake::AwaitRoomLocked(const Source& source, base::Monotonic deadline) {
   return RoomLocked(source) > 0;
 }
 
-absl::Status Intake::Emit(size_t number, event::EventList events) {
+absl::Status Intake::Emit(size_t number, event::EventList events, Publish publish) {
   const Tally tally = Count(events);
   base::MutexLock lock(mu_);
   Source& source = sources_[number];
@@ -105,13 +114,13 @@ absl::Status Intake::Emit(size_t number, event::EventList events) {
   while (next < events.size()) {
     const size_t room = RoomLocked(source);
     if (room >= events.size() && next == 0) {
-      PushLocked(number, std::move(events));
+      PushLocked(number, std::move(events), publish);
       return absl::OkStatus();
     }
     if (room > 0) {
       const auto from = std::make_move_iterator(events.begin() + next);
       const size_t count = std::min(room, events.size() - next);
-      PushLocked(number, event::EventList(from, from + count));
+      PushLocked(number, event::EventList(from, from + count), Publish::kByPump);
       next += count;
       continue;
     }
@@ -126,13 +135,13 @@ absl::Status Intake::Emit(size_t number, event::EventList events) {
   return absl::OkStatus();
 }
 
-void Intake::PushLocked(size_t number, event::EventList events) {
+void Intake::PushLocked(size_t number, event::EventList events, Publish publish) {
   const size_t count = events.size();
   queue_.push_back({.events = std::move(events), .next = 0, .source = number});
   queued_ += count;
   sources_[number].queued += count;
   pushed_ += count;
-  work_.NotifyOne();
+  if (publish == Publish::kByPump) work_.NotifyOne();
 }
 
 absl::Status Intake::ShedLocked(Source& source, const event::EventList& events, size_t next) {
@@ -198,22 +207,38 @@ std::optional<Intake::Batch> Intake::Take() {
   {
     base::MutexLock lock(mu_);
     AwaitWorkLocked();
+    is_publishing_ = true;  // from here on nobody else takes
     batch.notices = losses_.TakeDue(clock_.MonotonicNow(), clock_.Now(), is_closed_);
     GatherLocked(batch);
     if (batch.notices.empty() && batch.events.empty()) return std::nullopt;  // closed
   }
-  const Tally tally = Count(batch.events);
-  batch.event_count = batch.events.size();
-  batch.notice_count = batch.notices.size();
-  batch.by_kind = tally.by_kind;
-  batch.position_count = tally.positions;
+  Count(batch);
   return batch;
 }
 
+std::optional<Intake::Batch> Intake::TryTake() {
+  Batch batch;
+  {
+    base::MutexLock lock(mu_);
+    if (is_publishing_ || is_closed_ || queue_.empty()) return std::nullopt;
+    is_publishing_ = true;
+    if (losses_.next_due().has_value()) {
+      batch.notices = losses_.TakeDue(clock_.MonotonicNow(), clock_.Now(), /*flush=*/false);
+    }
+    FillLocked(batch);
+  }
+  Count(batch);
+  return batch;
+}
+
+void Intake::PublishReady() {
+  while (std::optional<Batch> batch = TryTake()) publisher_(*batch);
+}
+
 void Intake::AwaitWorkLocked() {
-  while (queue_.empty() && !is_closed_) {
+  while (is_publishing_ || (queue_.empty() && !is_closed_)) {
     const std::optional<base::Monotonic> due = losses_.next_due();
-    if (!due.has_value()) {
+    if (is_publishing_ || !due.has_value()) {
       work_.Wait(mu_);
       continue;
     }
@@ -222,10 +247,14 @@ void Intake::AwaitWorkLocked() {
   }
 }
 
+void Intake::FillLocked(Batch& batch) {
+  while (!queue_.empty() && batch.events.size() < config_.max_batch_size) TakeFrontLocked(batch);
+}
+
 void Intake::GatherLocked(Batch& batch) {
   std::optional<base::Monotonic> deadline;
   while (true) {
-    while (!queue_.empty() && batch.events.size() < config_.max_batch_size) TakeFrontLocked(batch);
+    FillLocked(batch);
     if (batch.events.empty() || batch.events.size() >= config_.max_batch_size) return;
     if (emits_waiting_ == 0 || is_closed_) return;
     // A producer is still handing over: its next piece is on its way.
@@ -255,6 +284,9 @@ void Intake::TakeFrontLocked(Batch& batch) {
 
 void Intake::OnPublished(const Batch& batch, uint64_t positions) {
   base::MutexLock lock(mu_);
+  is_publishing_ = false;
+  // The pump goes on with what came meanwhile, and has losses to wait for.
+  if (!queue_.empty() || is_closed_ || losses_.next_due().has_value()) work_.NotifyOne();
   statistics_.pending -= batch.position_count;
   statistics_.published += positions;
   statistics_.notices += batch.notice_count;

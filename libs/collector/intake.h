@@ -4,13 +4,17 @@
 // waited too long is shed, counted and told by a loss event. Taking events, losses that are due and
 // accounting share one lock, so the account adds up at every moment.
 //
-// Threads:    all methods from any; Take and OnPublished from the pump alone.
+// One thread publishes at a time: the pump, or a producer that has something to give while nobody
+// does (PublishReady), which saves it the pump's wake-up and keeps what it allocated on its thread.
+//
+// Threads:    all methods from any; Take from the pump alone, OnPublished from who took.
 // Ownership:  shared by the collector and by each source's sink, so that a source that was left
 //             behind still finds it; borrows the clock, and does not touch it once Close returned.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,8 +56,9 @@ class Intake {
   // From here on they are refused. Those that are queued will still be published.
   void Shut(size_t source);
 
-  // See EventSink.
-  absl::Status Emit(size_t source, event::EventList events);
+  // See EventSink. With kByCaller the pump is not woken: PublishReady is about to be called.
+  enum class Publish { kByPump, kByCaller };
+  absl::Status Emit(size_t source, event::EventList events, Publish publish = Publish::kByPump);
   bool AwaitRoom(size_t source, base::Monotonic deadline);
   void ReportLoss(size_t source, std::string_view stage, std::string_view reason,
                   std::optional<uint64_t> count);
@@ -61,6 +66,12 @@ class Intake {
 
   // The next batch, waiting for one; nullopt when closed and empty.
   std::optional<Batch> Take();
+  // The next batch, if there is one now and nobody else publishes.
+  std::optional<Batch> TryTake();
+  // What PublishReady hands batches to; it calls OnPublished. Before any source is opened.
+  void SetPublisher(std::function<void(Batch&)> publisher) { publisher_ = std::move(publisher); }
+  // Publishes what is queued, unless somebody is at it, who then goes on with that.
+  void PublishReady();
   // `batch` was published: `positions` of its events became positions of the log.
   void OnPublished(const Batch& batch, uint64_t positions);
 
@@ -91,11 +102,13 @@ class Intake {
   size_t RoomLocked(const Source& source) const REQUIRES(mu_);
   // Waits for room; false at `deadline` or when the source was shut.
   bool AwaitRoomLocked(const Source& source, base::Monotonic deadline) REQUIRES(mu_);
-  void PushLocked(size_t source, event::EventList events) REQUIRES(mu_);
+  void PushLocked(size_t source, event::EventList events, Publish publish) REQUIRES(mu_);
   absl::Status ShedLocked(Source& source, const event::EventList& events, size_t next)
       REQUIRES(mu_);
   void AwaitWorkLocked() REQUIRES(mu_);
-  // Moves events into `batch` until it is full or nobody has more to give.
+  // Moves what is queued into `batch` until it is full.
+  void FillLocked(Batch& batch) REQUIRES(mu_);
+  // As FillLocked, until nobody has more to give.
   void GatherLocked(Batch& batch) REQUIRES(mu_);
   void TakeFrontLocked(Batch& batch) REQUIRES(mu_);
   // Wall time, without touching the clock once closed.
@@ -104,6 +117,7 @@ class Intake {
   const CollectorConfig config_;
   const size_t threshold_;
   base::Clock& clock_;
+  std::function<void(Batch&)> publisher_;
   mutable base::Mutex mu_;
   base::CondVar work_;       // for the pump
   base::CondVar room_;       // for producers
@@ -115,6 +129,8 @@ class Intake {
   size_t producers_waiting_ GUARDED_BY(mu_) = 0;  // in Emit or AwaitRoom
   size_t emits_waiting_ GUARDED_BY(mu_) = 0;      // in Emit: they have more to give
   size_t published_waiting_ GUARDED_BY(mu_) = 0;  // in AwaitPublished
+  // A batch was taken and is not yet published.
+  bool is_publishing_ GUARDED_BY(mu_) = false;
   bool is_closed_ GUARDED_BY(mu_) = false;
   absl::Time closed_at_ GUARDED_BY(mu_);
   // Events ever queued, and ever published.

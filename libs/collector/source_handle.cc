@@ -16,18 +16,22 @@ void Wake::Await(base::Monotonic deadline, base::Clock& clock) {
   is_signalled_ = false;
 }
 
-SourceSink::SourceSink(std::shared_ptr<Intake> intake, std::shared_ptr<Wake> wake, std::string name)
+SourceSink::SourceSink(std::shared_ptr<Intake> intake, std::shared_ptr<Wake> wake, std::string name,
+                       bool is_polling)
     : intake_(std::move(intake)),
       wake_(std::move(wake)),
       name_(std::move(name)),
-      number_(intake_->AddSource(name_)) {}
+      number_(intake_->AddSource(name_)),
+      publish_(is_polling ? Intake::Publish::kByPump : Intake::Publish::kByCaller) {}
 
 absl::Status SourceSink::Emit(event::EventList events) {
   if (events.empty()) return absl::OkStatus();
   for (event::Event& event : events) {
     if (event.source().empty()) event.set_source(name_);
   }
-  return intake_->Emit(number_, std::move(events));
+  absl::Status status = intake_->Emit(number_, std::move(events), publish_);
+  if (publish_ == Intake::Publish::kByCaller) intake_->PublishReady();
+  return status;
 }
 
 bool SourceSink::AwaitRoom(base::Monotonic deadline) {

@@ -34,7 +34,9 @@ class Wake {
 // The sink of one source. Any thread.
 class SourceSink final : public EventSink {
  public:
-  SourceSink(std::shared_ptr<Intake> intake, std::shared_ptr<Wake> wake, std::string name);
+  // `is_polling`: see SourceDescriptor; what another emits is published on its own thread.
+  SourceSink(std::shared_ptr<Intake> intake, std::shared_ptr<Wake> wake, std::string name,
+             bool is_polling);
 
   absl::Status Emit(event::EventList events) override;
   bool AwaitRoom(base::Monotonic deadline) override;
@@ -62,6 +64,7 @@ class SourceSink final : public EventSink {
   const std::shared_ptr<Wake> wake_;
   const std::string name_;
   const size_t number_;  // in the intake
+  const Intake::Publish publish_;
   mutable base::Mutex mu_;
   uint64_t run_ GUARDED_BY(mu_) = 0;
   std::optional<absl::Status> failure_ GUARDED_BY(mu_);
@@ -70,7 +73,8 @@ class SourceSink final : public EventSink {
 struct SourceHandle {
   SourceHandle(std::unique_ptr<EventSource> event_source, std::shared_ptr<Intake> intake,
                std::shared_ptr<Wake> wake)
-      : sink(std::move(intake), std::move(wake), std::string(event_source->descriptor().name)),
+      : sink(std::move(intake), std::move(wake), std::string(event_source->descriptor().name),
+             event_source->descriptor().is_polling),
         source(std::move(event_source)) {}
 
   SourceSink sink;  // outlives the source
