@@ -28,10 +28,6 @@ class FakeAnalyzerServer final : public v1::AnalyzerService::Service {
 
   // Serves at "unix:///...".
   void Start(const std::string& address) {
-    {
-      base::MutexLock lock(mu_);
-      is_stopping_ = false;
-    }
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
     builder.RegisterService(this);
@@ -40,11 +36,7 @@ class FakeAnalyzerServer final : public v1::AnalyzerService::Service {
   // Ends every call.
   void Stop() {
     if (server_ == nullptr) return;
-    {
-      base::MutexLock lock(mu_);
-      is_stopping_ = true;
-      changed_.NotifyAll();
-    }
+    // An answer before the server is down would have the caller find it still there.
     server_->Shutdown(std::chrono::system_clock::now());
     server_.reset();
   }
@@ -56,10 +48,10 @@ class FakeAnalyzerServer final : public v1::AnalyzerService::Service {
     base::MutexLock lock(mu_);
     answer_ = std::move(answer);
   }
-  // For an Answer: returns when the caller has given up, or the server is stopped.
+  // For an Answer: returns when the caller has given up, or the server stops.
   void AwaitEnd(grpc::ServerContext& context) {
     base::MutexLock lock(mu_);
-    while (!is_stopping_ && !context.IsCancelled()) {
+    while (!context.IsCancelled()) {
       changed_.WaitUntil(mu_, std::chrono::steady_clock::now() + std::chrono::milliseconds(10));
     }
   }
@@ -98,7 +90,6 @@ class FakeAnalyzerServer final : public v1::AnalyzerService::Service {
   base::CondVar changed_;
   Answer answer_ GUARDED_BY(mu_);
   int requests_ GUARDED_BY(mu_) = 0;
-  bool is_stopping_ GUARDED_BY(mu_) = false;
   std::unique_ptr<grpc::Server> server_;
 };
 
