@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -62,7 +61,7 @@ RingReader::~RingReader() {
 
 std::optional<std::string_view> RingReader::Next() {
   const auto* produced = reinterpret_cast<const uint64_t*>(producer_);
-  while (position_ < __atomic_load_n(produced, __ATOMIC_ACQUIRE)) {
+  while (position_ < __atomic_load_n(produced, __ATOMIC_SEQ_CST)) {
     const char* header = data_ + (position_ & mask_);
     const uint32_t length =
         __atomic_load_n(reinterpret_cast<const uint32_t*>(header), __ATOMIC_ACQUIRE);
@@ -77,10 +76,9 @@ std::optional<std::string_view> RingReader::Next() {
 }
 
 void RingReader::Release() {
-  __atomic_store_n(consumer_, position_, __ATOMIC_RELEASE);
-  // The kernel wakes nobody while it finds us behind, so what we read next must not be older than
+  // The kernel wakes nobody while it finds us behind, so what Next() reads must not be older than
   // what it now finds.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  __atomic_store_n(consumer_, position_, __ATOMIC_SEQ_CST);
 }
 
 uint64_t RingReader::waiting_bytes() const {
