@@ -11,7 +11,7 @@
 
 int main(int argc, char** argv) {
   daemoneye::bench::ExecSoakOptions options;
-  for (int i = 1; i < argc; ++i) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
     const double value = i + 1 < argc ? std::atof(argv[i + 1]) : 0;
     if ((name != "--minutes" && name != "--rate") || value <= 0) {
@@ -20,7 +20,6 @@ int main(int argc, char** argv) {
     }
     if (name == "--minutes") options.length = absl::Minutes(value);
     if (name == "--rate") options.execs_per_second = static_cast<int>(value);
-    ++i;
   }
   // <bin>/tools/bench/exec_soak
   options.bin =
