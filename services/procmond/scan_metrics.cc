@@ -36,6 +36,7 @@ class ForkCount {
 
 std::vector<metrics::CallbackHandle> AddScanMetrics(metrics::Registry& registry,
                                                     const process::ScanSource& source,
+                                                    const process::TextCounts& texts,
                                                     const procfs::ProcFs& fs) {
   std::vector<metrics::CallbackHandle> handles;
   const auto add = [&](const char* name, const char* help, MetricType type,
@@ -62,14 +63,14 @@ std::vector<metrics::CallbackHandle> AddScanMetrics(metrics::Registry& registry,
   add("processes_unreadable_total", "Processes whose files were not what the kernel writes.",
       MetricType::kCounter,
       [](const ScanStatistics& s) { return static_cast<double>(s.unreadable); });
-  add("redactions_total", "Secrets taken out of command lines.", MetricType::kCounter,
-      [](const ScanStatistics& s) { return static_cast<double>(s.redactions); });
+  handles.push_back(registry.AddCallback(
+      "redactions_total", "Secrets taken out of command lines.", MetricType::kCounter,
+      std::function<double()>([&texts] { return static_cast<double>(texts.redactions); })));
   handles.push_back(registry.AddCallback(
       "events_truncated_total", "Texts cut at their bound, by field.", MetricType::kCounter,
-      std::function<void(const metrics::SampleSink&)>([&source](const metrics::SampleSink& sink) {
-        const ScanStatistics statistics = source.statistics();
-        sink({{"field", "command_line"}}, static_cast<double>(statistics.truncated_command_lines));
-        sink({{"field", "text"}}, static_cast<double>(statistics.truncated_texts));
+      std::function<void(const metrics::SampleSink&)>([&texts](const metrics::SampleSink& sink) {
+        sink({{"field", "command_line"}}, static_cast<double>(texts.truncated_command_lines));
+        sink({{"field", "text"}}, static_cast<double>(texts.truncated_texts));
       })));
   const auto forks = std::make_shared<ForkCount>(fs);
   handles.push_back(registry.AddCallback(

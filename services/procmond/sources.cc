@@ -135,8 +135,9 @@ absl::StatusOr<monitor::MonitorParts> MakeSources(const monitor::MonitorContext&
   }
   parts.shared = shared;
   parts.database = context.config.GetString("database");
-  std::ranges::move(AddScanMetrics(context.metrics, source, shared->fs),
-                    std::back_inserter(parts.metrics));
+  std::ranges::move(
+      AddScanMetrics(context.metrics, source, shared->tracker->text_counts, shared->fs),
+      std::back_inserter(parts.metrics));
   parts.sources.push_back(std::move(scan));
   parts.tasks.push_back(std::make_unique<process::ProcessTaskHandler>(
       shared->fs, config, *shared->hasher, context.clock));

@@ -60,8 +60,6 @@ absl::Status ExecSource::Start(collector::EventSink& sink) {
   {
     base::MutexLock lock(mu_);
     probe_ = std::move(probe);
-    sink_ = &sink;
-    status_ = absl::OkStatus();
   }
   missed_ = 0;
   tracker_.live.Begin(since_ticks, [this] { Wake(); });
@@ -78,7 +76,6 @@ void ExecSource::Stop() {
   tracker_.live.End(now_ticks.value_or(0));
   base::MutexLock lock(mu_);
   probe_ = nullptr;
-  sink_ = nullptr;
 }
 
 void ExecSource::Wake() const {
@@ -164,19 +161,18 @@ absl::Status ExecSource::Report(collector::EventSink& sink) {
   if (lost.any()) {
     sink.ReportLoss("kernel_ring", "full", lost.fork_count + lost.exec_count + lost.exit_count);
   }
-  bool is_scan_wanted = lost.any();
+  if (batch_.malformed_count != 0) {
+    sink.ReportLoss("kernel_ring", "malformed", batch_.malformed_count);
+  }
+  bool is_scan_wanted = lost.any() || batch_.malformed_count != 0;
   if (!batch_.records.empty()) {
     base::MutexLock lock(tracker_.mu);
     RETURN_IF_ERROR(reporter_.Report(batch_, sink));
     is_scan_wanted |= reporter_.has_shed();
   }
   if (is_scan_wanted) tracker_.live.RequestScan();
-  if (batch_.records.empty() && batch_.malformed_count == 0) return absl::OkStatus();
+  if (batch_.records.empty()) return absl::OkStatus();
   base::MutexLock lock(mu_);
-  statistics_.malformed += batch_.malformed_count;
-  statistics_.redactions = reporter_.builder().redactions();
-  statistics_.truncated_command_lines = reporter_.builder().truncated_command_lines();
-  statistics_.truncated_texts = reporter_.builder().truncated_texts();
   last_event_time_ = clock_.Now();
   return absl::OkStatus();
 }
@@ -184,12 +180,8 @@ absl::Status ExecSource::Report(collector::EventSink& sink) {
 collector::SourceHealth ExecSource::HealthCheck() const {
   base::MutexLock lock(mu_);
   collector::SourceHealth health;
-  health.status = status_;
-  if (probe_ == nullptr) {
-    health.status = absl::FailedPreconditionError("process-exec is not started");
-  } else if (health.status.ok()) {
-    health.status = probe_->Check();
-  }
+  health.status = probe_ != nullptr ? probe_->Check()
+                                    : absl::FailedPreconditionError("process-exec is not started");
   health.last_event_time = last_event_time_;
   return health;
 }
@@ -204,18 +196,6 @@ std::optional<bpf::ProbeCounters> ExecSource::counters() const {
   base::MutexLock lock(mu_);
   if (probe_ == nullptr) return std::nullopt;
   return probe_->ReadCounters();
-}
-
-void ExecSource::Distrust(absl::Status why) {
-  base::MutexLock lock(mu_);
-  if (probe_ == nullptr) return;
-  status_ = why;
-  sink_->ReportFailure(std::move(why));
-}
-
-ExecStatistics ExecSource::statistics() const {
-  base::MutexLock lock(mu_);
-  return statistics_;
 }
 
 }  // namespace daemoneye::process

@@ -31,14 +31,6 @@
 
 namespace daemoneye::process {
 
-struct ExecStatistics {
-  uint64_t redactions = 0;
-  uint64_t truncated_command_lines = 0;
-  uint64_t truncated_texts = 0;
-  // Records that did not parse.
-  uint64_t malformed = 0;
-};
-
 class ExecSource final : public collector::EventSource {
  public:
   // `ring_bytes`: a power of two, 4 KiB to 1 GiB.
@@ -54,10 +46,6 @@ class ExecSource final : public collector::EventSource {
 
   // What the kernel's programs counted; nullopt while it is not started.
   std::optional<bpf::ProbeCounters> counters() const;
-  // It can no longer be trusted: HealthCheck says `why`, and it is stopped and started again.
-  void Distrust(absl::Status why);
-
-  ExecStatistics statistics() const;
 
  private:
   // Its thread's.
@@ -83,9 +71,6 @@ class ExecSource final : public collector::EventSource {
 
   mutable base::Mutex mu_;
   std::shared_ptr<bpf::ProcessProbe> probe_ GUARDED_BY(mu_);
-  collector::EventSink* sink_ GUARDED_BY(mu_) = nullptr;
-  absl::Status status_ GUARDED_BY(mu_);
-  ExecStatistics statistics_ GUARDED_BY(mu_);
   std::optional<absl::Time> last_event_time_ GUARDED_BY(mu_);
 
   base::Thread thread_;

@@ -19,6 +19,7 @@
 
 #include "libs/sources/process/exec_source.h"
 #include "libs/sources/process/live_source_fixture.h"
+#include "libs/sources/process/scan_source.h"
 
 namespace daemoneye::process {
 namespace {
@@ -36,6 +37,9 @@ class ExecSourceTest : public LiveSourceTest {
       GTEST_SKIP() << started;
     }
     ASSERT_TRUE(started.ok()) << started;
+    // As ever a scan has been before, so that the cgroup of the children is known.
+    ASSERT_EQ(scan_.Start(sink_), absl::OkStatus());
+    scan_.Stop();
   }
   void TearDown() override {
     LiveSourceTest::TearDown();
@@ -57,6 +61,7 @@ class ExecSourceTest : public LiveSourceTest {
   }
 
   ExecSource source_{tracker_, size_t{8} << 20, clock_};
+  ScanSource scan_{tracker_, ScanSource::Reader::kAuto, clock_};
 };
 
 TEST_F(ExecSourceTest, APidUsedAgainIsAnotherProcess) {

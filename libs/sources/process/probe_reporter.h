@@ -31,7 +31,6 @@ class ProbeReporter {
 
   // True when something was shed on the way, which a scan will tell anew.
   bool has_shed() const { return teller_.has_shed(); }
-  const RecordEventBuilder& builder() const { return teller_.builder(); }
 
  private:
   void OnFork(const bpf::ProbeRecord& record, collector::EventSink& sink);

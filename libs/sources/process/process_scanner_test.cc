@@ -369,8 +369,8 @@ TEST_F(ProcessScannerTest, RedactsAndEscapesAndBounds) {
   EXPECT_TRUE(events[0].truncated());
   EXPECT_GE(events[0].truncated_bytes(), 6u << 10);
   EXPECT_EQ(events[0].process().command_line(2), "[redacted]");
-  EXPECT_EQ(scanner_->statistics().redactions, 1u);
-  EXPECT_EQ(scanner_->statistics().truncated_command_lines, 1u);
+  EXPECT_EQ(scanner_->tracker().text_counts.redactions, 1u);
+  EXPECT_EQ(scanner_->tracker().text_counts.truncated_command_lines, 1u);
   EXPECT_EQ(events[0].DebugString().find("hunter2"), std::string::npos);
 }
 

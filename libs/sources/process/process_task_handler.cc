@@ -28,7 +28,7 @@ class Reading {
         config_(config),
         reader_(fs, clock),
         table_(config.max_tracked_processes, config.max_tracked_bytes),
-        builder_(fs, table_, clock, kTaskSourceName) {
+        builder_(fs, table_, counts_, clock, kTaskSourceName) {
     builder_.SetOptions({.is_enhanced = config.collect_enhanced_metadata,
                          .has_redaction = config.redact_command_lines});
   }
@@ -136,6 +136,7 @@ class Reading {
   const ProcessSourceConfig& config_;
   RecordReader reader_;
   ProcessTable table_;
+  TextCounts counts_;
   RecordEventBuilder builder_;
   std::vector<pid_t> pids_;
   uint64_t unreadable_ = 0;

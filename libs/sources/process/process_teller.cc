@@ -7,7 +7,8 @@
 namespace daemoneye::process {
 
 ProcessTeller::ProcessTeller(ProcessTracker& tracker, std::string_view source)
-    : tracker_(tracker), builder_(tracker.fs, tracker.table, tracker.clock, source) {}
+    : tracker_(tracker),
+      builder_(tracker.fs, tracker.table, tracker.text_counts, tracker.clock, source) {}
 
 absl::Status ProcessTeller::Begin() {
   ASSIGN_OR_RETURN(const absl::Time boot_time, tracker_.fs.BootTime());

@@ -56,7 +56,6 @@ class ProcessTeller {
   // Sends all; what is shed is told anew by a later scan.
   absl::Status Flush(collector::EventSink& sink);
 
-  const RecordEventBuilder& builder() const { return builder_; }
   // Events sent.
   uint64_t sent() const { return output_.sent(); }
   bool has_shed() const { return has_shed_; }

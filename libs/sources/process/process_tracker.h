@@ -4,7 +4,7 @@
 // tell again, and what one missed the other finds. Each change is made and emitted under `mu`, so
 // that a process's events leave in their order.
 //
-// Threads:    everything but `live` and SpawnOwn under `mu`.
+// Threads:    everything but `live`, `text_counts` and SpawnOwn under `mu`.
 // Ownership:  borrows the procfs, the hasher and the clock, which outlive it.
 #pragma once
 
@@ -26,6 +26,7 @@
 #include "libs/sources/process/record_reader.h"
 #include "libs/sources/process/suspicion_watch.h"
 #include "libs/sources/process/task_filler.h"
+#include "libs/sources/process/text_counts.h"
 
 namespace daemoneye::process {
 
@@ -64,6 +65,7 @@ struct ProcessTracker {
   ExecutableHasher& hasher;
   base::Clock& clock;
   LiveFeed live;
+  TextCounts text_counts;
 
   base::Mutex mu;
   ProcessSourceConfig config;

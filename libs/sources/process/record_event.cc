@@ -22,9 +22,11 @@ event::ProcessKeySpace SpaceOf(const procfs::ProcFs& fs) {
 }  // namespace
 
 RecordEventBuilder::RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table,
-                                       base::Clock& clock, std::string_view source)
+                                       TextCounts& counts, base::Clock& clock,
+                                       std::string_view source)
     : fs_(fs),
       table_(table),
+      counts_(counts),
       clock_(clock),
       space_(SpaceOf(fs)),
       source_(source),
@@ -39,7 +41,7 @@ absl::Time RecordEventBuilder::StartTime(uint64_t start_ticks) const {
 }
 
 void RecordEventBuilder::SetText(event::Event& event, std::string_view bytes, std::string* field) {
-  if (event::SetText(event, bytes, field)) ++truncated_texts_;
+  if (event::SetText(event, bytes, field)) ++counts_.truncated_texts;
 }
 
 event::Event& RecordEventBuilder::NewEvent(v1::ProcessAction action, uint32_t pid,
@@ -146,11 +148,11 @@ void RecordEventBuilder::SetCommandLine(const ProcessRecord& record, event::Even
     const size_t end = static_cast<size_t>(last.data() + last.size() - bytes.data());
     cut += bytes.size() - std::min(bytes.size(), end + 1);
   }
-  if (options_.has_redaction) redactions_ += redactor_.Redact(arguments_);
+  if (options_.has_redaction) counts_.redactions += redactor_.Redact(arguments_);
   const bool was_cut =
       event::SetCommandLine(event, arguments_, event.mutable_process()->mutable_command_line());
   if (cut != 0) event::AddTruncatedBytes(event, cut);
-  if (was_cut || cut != 0) ++truncated_command_lines_;
+  if (was_cut || cut != 0) ++counts_.truncated_command_lines;
 }
 
 void RecordEventBuilder::SetImage(const ProcessRecord& record, event::Event& event) {

@@ -1,7 +1,7 @@
 // RecordEventBuilder: makes the one CollectionEvent of a ProcessRecord.
 //
 // Threads:    one.
-// Ownership:  borrows the procfs, the table (for the parent) and the clock.
+// Ownership:  borrows the procfs, the table (for the parent), the counts and the clock.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "libs/linux/procfs/proc_fs.h"
 #include "libs/sources/process/process_record.h"
 #include "libs/sources/process/process_table.h"
+#include "libs/sources/process/text_counts.h"
 #include "libs/sources/process/user_names.h"
 
 namespace daemoneye::process {
@@ -31,8 +32,8 @@ struct RecordEventOptions {
 class RecordEventBuilder {
  public:
   // `source`: the name of the event source, which outlives it.
-  RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table, base::Clock& clock,
-                     std::string_view source);
+  RecordEventBuilder(const procfs::ProcFs& fs, ProcessTable& table, TextCounts& counts,
+                     base::Clock& clock, std::string_view source);
 
   void SetOptions(const RecordEventOptions& options) { options_ = options; }
 
@@ -56,10 +57,6 @@ class RecordEventBuilder {
   // Appends to `event` the names of the fields in `changes`.
   static void SetModifiedFields(Change changes, event::Event& event);
 
-  uint64_t redactions() const { return redactions_; }
-  uint64_t truncated_command_lines() const { return truncated_command_lines_; }
-  uint64_t truncated_texts() const { return truncated_texts_; }
-
  private:
   event::Event& NewEvent(v1::ProcessAction action, uint32_t pid, uint64_t start_ticks,
                          event::EventList& events);
@@ -73,6 +70,7 @@ class RecordEventBuilder {
 
   const procfs::ProcFs& fs_;
   ProcessTable& table_;
+  TextCounts& counts_;
   base::Clock& clock_;
   event::ProcessKeySpace space_;
   RecordEventOptions options_;
@@ -82,9 +80,6 @@ class RecordEventBuilder {
   UserNames user_names_;
   event::Redactor redactor_;
   std::vector<std::string_view> arguments_;
-  uint64_t redactions_ = 0;
-  uint64_t truncated_command_lines_ = 0;
-  uint64_t truncated_texts_ = 0;
 };
 
 }  // namespace daemoneye::process

@@ -31,9 +31,6 @@ struct ScanStatistics {
   // Processes of the last scan whose executable may not be looked at.
   uint64_t last_inaccessible = 0;
 
-  uint64_t redactions = 0;
-  uint64_t truncated_command_lines = 0;
-  uint64_t truncated_texts = 0;
   // Hash requests that found the queue full; they are made again at the next scan.
   uint64_t hashes_deferred = 0;
 };

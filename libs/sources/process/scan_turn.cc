@@ -109,9 +109,6 @@ void ScanTurn::End(base::Monotonic begin, size_t read, size_t total, collector::
   statistics_.tracked_bytes = tracker_.table.byte_size();
   statistics_.untracked = tracker_.table.identity_count();
   statistics_.hashes_deferred = tracker_.hashes_deferred;
-  statistics_.redactions = teller_.builder().redactions();
-  statistics_.truncated_command_lines = teller_.builder().truncated_command_lines();
-  statistics_.truncated_texts = teller_.builder().truncated_texts();
 }
 
 }  // namespace daemoneye::process
