@@ -11,6 +11,7 @@ absl::Status ProbeReporter::Report(const bpf::ProbeBatch& batch, collector::Even
   RETURN_IF_ERROR(teller_.Begin());
   ASSIGN_OR_RETURN(const uint64_t now_ticks, tracker_.NowTicks());
   tracker_.watch.SetNow(now_ticks);
+  teller_.Expect(batch.records.size());
   teller_.TellShedStops();
   ASSIGN_OR_RETURN(const absl::Time boot_time, tracker_.fs.BootTime());
   uint64_t outside = 0;

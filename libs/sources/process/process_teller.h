@@ -4,6 +4,7 @@
 // Ownership:  borrows the tracker.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ class ProcessTeller {
   // To be called before a turn: takes over the tracker's settings.
   absl::Status Begin();
 
+  // About as many events follow: their list grows once.
+  void Expect(size_t events) { output_.events().reserve(events); }
   // What follows was found out without having been told as it happened.
   void SetReconciling(bool is_reconciling) { is_reconciling_ = is_reconciling; }
   // When what follows happened; nullopt: now, or, of a START, when the process began.
