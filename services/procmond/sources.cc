@@ -50,7 +50,7 @@ SourceSettings MakeSourceSettings(const config::Config& config) {
 // OK, or why the proc connector cannot be used. Without its name in `sources` nothing is tried: it
 // is not proven to see, as process-exec is.
 absl::Status CheckConnector(const config::Config& config) {
-  const std::vector<std::string> sources = config.GetList("sources");
+  const std::vector<std::string>& sources = config.GetList("sources");
   if (std::ranges::count(sources, "connector") == 0) {
     return absl::UnimplementedError("used where sources names connector");
   }
