@@ -62,7 +62,9 @@ void AddIteratorRows(const std::map<std::string, Figure>& figures, Table& table)
   const double ps_us = figures.at("BM_Ps/5000/manual_time").real_ns / 1e3 / 5000;
   for (const auto& [run, what, at_most] :
        {std::tuple("BM_Iterator/5000/0", "task iterator, no arguments, CPU a process", 1.0 / 20),
-        std::tuple("BM_Iterator/5000/1", "task iterator, arguments, CPU a process", 1.0 / 6)}) {
+        std::tuple("BM_Iterator/5000/1", "task iterator, arguments, CPU a process", 1.0 / 6),
+        std::tuple("BM_ScanByIterator/5000", "scan by it, an event each, CPU a process",
+                   1.0 / 4)}) {
     const auto found = figures.find(run);
     if (found == figures.end()) {
       table.AddAbsent(what, "BPF may not be used here");
@@ -81,8 +83,8 @@ void AddIteratorRows(const std::map<std::string, Figure>& figures, Table& table)
 }  // namespace
 
 void AddScanRows(const Setting& setting, Table& table) {
-  auto figures =
-      RunBenchmark(setting, "libs/sources/process/scan_benchmark", "BM_(Floor|Scan|Iterator|Ps)/");
+  auto figures = RunBenchmark(setting, "libs/sources/process/scan_benchmark",
+                              "BM_(Floor|Scan|ScanByIterator|Iterator|Ps)/");
   for (const int processes : {500, 5000}) {
     const auto find = [&](const char* name) {
       return figures.at(fmt::format("{}/{}", name, processes) +

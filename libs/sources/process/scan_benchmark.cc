@@ -3,8 +3,9 @@
 // To be compared by cpu_time at one count of processes: BM_Floor lists /proc and reads stat,
 // status, cmdline and the link of the image of every process, and looks at nothing; BM_Scan is the
 // whole scan, identity, comparison and rules included. BM_Iterator is the kernel's task iterator
-// alone, without arguments (/0) and with them (/1); it needs root. BM_Ps is `ps -eo
-// pid,ppid,comm,args`, CPU of the child. `bytes_a_process` is what the table holds.
+// alone, without arguments (/0) and with them (/1), BM_ScanByIterator the whole scan by it, an
+// event of each process included; both need root. BM_Ps is `ps -eo pid,ppid,comm,args`, CPU of the
+// child. `bytes_a_process` is what the table holds.
 
 #include <benchmark/benchmark.h>
 #include <dirent.h>
@@ -18,6 +19,8 @@
 
 #include <cctype>
 #include <cstdio>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "libs/linux/bpf/task_reader.h"
@@ -93,11 +96,7 @@ void BM_Floor(benchmark::State& state) {
   state.SetItemsProcessed(processes);
 }
 
-void BM_Scan(benchmark::State& state) {
-  Children(static_cast<size_t>(state.range(0)));
-  const auto fs = procfs::ProcFs::Open("/proc");
-  ExecutableHasher hasher(*fs, HashLimits{}, base::Clock::Real());
-  ScanHarness scanner(*fs, ProcessSourceConfig{}, hasher, base::Clock::Real());
+void RunScans(ScanHarness& scanner, benchmark::State& state) {
   DiscardingSink sink;
   for (int i = 0; i < 2; ++i) {
     if (!scanner.Scan({}, sink).ok()) return state.SkipWithError("no scan");
@@ -113,6 +112,26 @@ void BM_Scan(benchmark::State& state) {
                                                 benchmark::Counter::kAvgIterations);
   state.counters["bytes_a_process"] = static_cast<double>(scanner.statistics().tracked_bytes) /
                                       static_cast<double>(scanner.statistics().tracked);
+}
+
+void BM_Scan(benchmark::State& state) {
+  Children(static_cast<size_t>(state.range(0)));
+  const auto fs = procfs::ProcFs::Open("/proc");
+  ExecutableHasher hasher(*fs, HashLimits{}, base::Clock::Real());
+  ScanHarness scanner(*fs, ProcessSourceConfig{}, hasher, base::Clock::Real());
+  RunScans(scanner, state);
+}
+
+// By the kernel's task iterator, and an event of each process.
+void BM_ScanByIterator(benchmark::State& state) {
+  Children(static_cast<size_t>(state.range(0)));
+  const auto fs = procfs::ProcFs::Open("/proc");
+  ExecutableHasher hasher(*fs, HashLimits{}, base::Clock::Real());
+  ScanHarness scanner(*fs, {.samples = SamplePolicy::kAll}, hasher, base::Clock::Real());
+  auto reader = bpf::TaskReader::Open();
+  if (!reader.ok()) return state.SkipWithError(std::string(reader.status().message()).c_str());
+  scanner.Use(*std::move(reader));
+  RunScans(scanner, state);
 }
 
 void BM_Iterator(benchmark::State& state) {
@@ -168,6 +187,7 @@ BENCHMARK(BM_Ps)->Arg(500)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Floor)->Arg(5000)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Scan)->Arg(5000)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Iterator)->Args({5000, 0})->Args({5000, 1})->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_ScanByIterator)->Arg(5000)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Ps)->Arg(5000)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
