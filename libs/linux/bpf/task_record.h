@@ -97,6 +97,10 @@ struct TaskRecord {
   // PF_KTHREAD.
   bool is_kernel_thread() const { return (flags & 0x00200000u) != 0; }
   bool is_zombie() const { return state == 'Z' || state == 'X'; }
+  // A process ends with its last thread, not with its first.
+  bool has_ended() const { return is_zombie() && thread_count <= 1; }
+  // PF_EXITING: the end may have been told, which comes before the zombie.
+  bool is_ending() const { return (flags & 0x00000004u) != 0 && thread_count <= 1; }
   // As in /proc/PID/stat, for a reader in the initial time namespace.
   uint64_t start_ticks(uint64_t ticks_per_second) const {
     return start_boottime_ns / (1'000'000'000 / ticks_per_second);

@@ -60,6 +60,7 @@ absl::Status ExecSource::Start(collector::EventSink& sink) {
   {
     base::MutexLock lock(mu_);
     probe_ = std::move(probe);
+    status_ = absl::OkStatus();
   }
   missed_ = 0;
   tracker_.live.Begin(since_ticks, [this] { Wake(); });
@@ -85,16 +86,11 @@ void ExecSource::Wake() const {
 }
 
 void ExecSource::Run(const std::stop_token& stop, collector::EventSink& sink) {
-  std::shared_ptr<bpf::ProcessProbe> probe;
-  {
-    base::MutexLock lock(mu_);
-    probe = probe_;
-  }
   while (!stop.stop_requested()) {
     // The kernel wakes it for the first record after silence; while there is more it looks by
     // itself, and nobody pays for waking it.
     const absl::StatusOr<size_t> read = Drain(stop, sink);
-    if (!read.ok()) return;
+    if (!read.ok()) return Fail(read.status(), sink);
     if (*read != 0) {
       pacer_.Record(*read, clock_.MonotonicNow());
       Await(static_cast<int>(absl::ToInt64Milliseconds(pacer_.Interval())));
@@ -104,6 +100,16 @@ void ExecSource::Run(const std::stop_token& stop, collector::EventSink& sink) {
   }
   // What happened before the stop.
   Drain({}, sink).IgnoreError();
+}
+
+void ExecSource::Fail(absl::Status why, collector::EventSink& sink) {
+  // Stopped.
+  if (absl::IsCancelled(why) || absl::IsFailedPrecondition(why)) return;
+  {
+    base::MutexLock lock(mu_);
+    status_ = why;
+  }
+  sink.ReportFailure(std::move(why));
 }
 
 void ExecSource::Await(int timeout_ms) {
@@ -180,8 +186,12 @@ absl::Status ExecSource::Report(collector::EventSink& sink) {
 collector::SourceHealth ExecSource::HealthCheck() const {
   base::MutexLock lock(mu_);
   collector::SourceHealth health;
-  health.status = probe_ != nullptr ? probe_->Check()
-                                    : absl::FailedPreconditionError("process-exec is not started");
+  health.status = status_;
+  if (probe_ == nullptr) {
+    health.status = absl::FailedPreconditionError("process-exec is not started");
+  } else if (health.status.ok()) {
+    health.status = probe_->Check();
+  }
   health.last_event_time = last_event_time_;
   return health;
 }

@@ -55,6 +55,8 @@ class ExecSource final : public collector::EventSource {
   // Reads all there is. Returns how many records; an error: the sink takes no more.
   absl::StatusOr<size_t> Drain(const std::stop_token& stop, collector::EventSink& sink);
   absl::Status Report(collector::EventSink& sink);
+  // It reads no more, unless it was stopped: says so.
+  void Fail(absl::Status why, collector::EventSink& sink);
   void ReportMissed(const bpf::ProcessProbe& probe, collector::EventSink& sink);
   void Wake() const;
 
@@ -71,6 +73,7 @@ class ExecSource final : public collector::EventSource {
 
   mutable base::Mutex mu_;
   std::shared_ptr<bpf::ProcessProbe> probe_ GUARDED_BY(mu_);
+  absl::Status status_ GUARDED_BY(mu_);
   std::optional<absl::Time> last_event_time_ GUARDED_BY(mu_);
 
   base::Thread thread_;

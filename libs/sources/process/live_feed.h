@@ -3,7 +3,7 @@
 // A scan sees some things before their record was read, so what it finds is held against the table
 // only when the live source has read all that was there: AwaitDrained.
 //
-// Threads: any. Callbacks are called with no lock of the caller's but must not call back.
+// Threads: any. Callbacks are called under its lock: they must not call back.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,5 @@
 #include "libs/sources/process/own_processes.h"
 
-#include <algorithm>
-
 #include "libs/linux/procfs/process_reader.h"
 
 namespace daemoneye::process {
@@ -23,8 +21,12 @@ void OwnProcesses::Add(const procfs::ProcFs& fs, uint32_t pid) {
 
 bool OwnProcesses::Contains(uint32_t pid, uint64_t start_ticks) const {
   base::MutexLock lock(mu_);
-  return std::find(processes_.begin(), processes_.end(), std::pair(pid, start_ticks)) !=
-         processes_.end();
+  // They began in this order, and who is asked for is mostly younger than all of them.
+  for (auto at = processes_.rbegin(); at != processes_.rend(); ++at) {
+    if (at->second < start_ticks) return false;
+    if (*at == std::pair(pid, start_ticks)) return true;
+  }
+  return false;
 }
 
 }  // namespace daemoneye::process

@@ -39,7 +39,6 @@ class ProbeReporter {
   // The entry of the process that `task` is. One of another process that had its pid is told to
   // have stopped: its record was lost.
   ProcessTable::Entry* Find(const bpf::TaskRecord& task);
-  std::unique_ptr<ProcessRecord> NewRecord();
 
   ProcessTracker& tracker_;
   ProcessTeller teller_;

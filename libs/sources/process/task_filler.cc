@@ -23,18 +23,13 @@ constexpr Change Without(Change all, Change some) {
 
 }  // namespace
 
-// The process ended when its last thread did, and not when its first one did.
-static bool HasEnded(const bpf::TaskRecord& task) {
-  return task.is_zombie() && task.thread_count <= 1;
-}
-
 Change TaskFiller::SetIdentity(const bpf::TaskRecord& task, ProcessRecord& record) {
   Change changes = Change::kNone;
   record.ppid = task.ppid;
   record.session = task.session;
   record.tty_nr = task.tty_nr;
   record.is_kernel_thread = task.is_kernel_thread();
-  record.is_zombie = HasEnded(task);
+  record.is_zombie = task.has_ended();
   if (record.has_status) {
     changes |= Assign(record.uid, task.uid.real, Change::kUser);
     changes |= Assign(record.euid, task.uid.effective, Change::kEffectiveUser);
@@ -125,10 +120,14 @@ Change TaskFiller::SetTexts(const bpf::TaskRecord& task, bool is_enhanced, bool 
   }
   if (!task.directory.empty()) record.texts.Set(Text::kDirectory, task.directory);
   changes |= SetCommandLine(task, is_new_image, record);
-  if (task.cgroup_key == 0 || task.cgroup_key != record.cgroup_key) {
-    if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
-      record.are_details_missing = true;
-    }
+  return changes | SetCgroup(task, is_enhanced, record);
+}
+
+Change TaskFiller::SetCgroup(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record) {
+  if (task.cgroup_key != 0 && task.cgroup_key == record.cgroup_key) return Change::kNone;
+  Change changes = Change::kNone;
+  if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
+    record.are_details_missing = true;
   }
   return changes;
 }
@@ -169,12 +168,7 @@ void TaskFiller::FillForked(const bpf::TaskRecord& task, const ProcessRecord* pa
   if (record.is_kernel_thread) return;
   SetImage(task, record);
   record.are_details_missing = !is_of_parent;
-  if (task.cgroup_key == 0 || task.cgroup_key != record.cgroup_key) {
-    Change changes = Change::kNone;
-    if (!cgroups_.Set(task.cgroup_key, is_enhanced, record, &changes)) {
-      record.are_details_missing = true;
-    }
-  }
+  SetCgroup(task, is_enhanced, record);
 }
 
 Change TaskFiller::UpdateByExec(const bpf::TaskRecord& task, bool is_enhanced,

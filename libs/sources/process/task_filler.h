@@ -51,6 +51,7 @@ class TaskFiller {
   Change SetImage(const bpf::TaskRecord& task, ProcessRecord& record);
   Change SetTexts(const bpf::TaskRecord& task, bool is_enhanced, bool is_new_image,
                   ProcessRecord& record);
+  Change SetCgroup(const bpf::TaskRecord& task, bool is_enhanced, ProcessRecord& record);
   Change SetCommandLine(const bpf::TaskRecord& task, bool is_new_image, ProcessRecord& record);
   Change SetFile(ProcessRecord& record);
 

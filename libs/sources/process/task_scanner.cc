@@ -15,14 +15,6 @@ constexpr int kAtOnce = 64;
 // A live source reads what there is in less, or is about to be given up.
 constexpr absl::Duration kDrainWait = absl::Seconds(2);
 
-// A process ends with its last thread, not with its first.
-bool HasEnded(const bpf::TaskRecord& task) { return task.is_zombie() && task.thread_count <= 1; }
-
-// PF_EXITING of the kernel's sched.h: its end may have its record, which comes before the zombie.
-bool IsEnding(const bpf::TaskRecord& task) {
-  return (task.flags & 0x4u) != 0 && task.thread_count <= 1;
-}
-
 }  // namespace
 
 absl::Status TaskScanner::Scan(const std::stop_token& stop, collector::EventSink& sink) {
@@ -116,7 +108,7 @@ bool TaskScanner::IsDoubtful(const bpf::TaskRecord& task, const ProcessTable::En
   if (!live_since_.has_value()) return false;
   const uint64_t start_ticks = tracker_.filler.TicksOf(task.start_boottime_ns);
   if (entry == nullptr) return start_ticks >= *live_since_;
-  if (entry->start_ticks != start_ticks || HasEnded(task)) return true;
+  if (entry->start_ticks != start_ticks || task.has_ended()) return true;
   return entry->record != nullptr && entry->record->exec_id != 0 &&
          entry->record->exec_id != task.exec_id;
 }
@@ -128,12 +120,12 @@ void TaskScanner::Visit(const bpf::TaskRecord& task, collector::EventSink& sink)
   if (entry != nullptr && entry->start_ticks == start_ticks) entry->listed_scan = turn_.number();
   if (!IsChosen(task.pid)) return;
   // It ended while a live source told of such, so its STOP has been told.
-  if (entry == nullptr && (HasEnded(task) || IsEnding(task)) &&
+  if (entry == nullptr && (task.has_ended() || task.is_ending()) &&
       (live_since_.has_value() || start_ticks < tracker_.live.told_until())) {
     return;
   }
   if (IsDoubtful(task, entry)) {
-    doubts_[task.pid] = {start_ticks, task.exec_id, HasEnded(task)};
+    doubts_[task.pid] = {start_ticks, task.exec_id, task.has_ended()};
     if (entry != nullptr) entry->listed_scan = turn_.number();
     return;
   }
@@ -163,14 +155,14 @@ void TaskScanner::VisitDoubtful(const bpf::TaskRecord& task, collector::EventSin
     turn_.TellStop(task.pid);
     entry = nullptr;
   }
-  if (HasEnded(task)) {
+  if (task.has_ended()) {
     if (entry == nullptr || !doubt.has_ended) return;
     if (entry->record != nullptr) tracker_.reader.ReadExit(*entry->record);
     if (live_since_.has_value()) turn_.TellStop(task.pid);
     return;
   }
   if (entry == nullptr) {
-    if (!IsEnding(task)) VisitNew(task, sink);
+    if (!task.is_ending()) VisitNew(task, sink);
     return;
   }
   const ProcessRecord* record = entry->record.get();
