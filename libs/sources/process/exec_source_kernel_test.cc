@@ -41,6 +41,7 @@ class GatedSink final : public collector::EventSink {
  public:
   absl::Status Emit(event::EventList events) override {
     base::MutexLock lock(mu_);
+    if (!answer_.ok()) return answer_;
     for (event::Event& event : events) {
       if (!event::IsSample(event)) events_.push_back(std::move(event));
     }
@@ -62,6 +63,21 @@ class GatedSink final : public collector::EventSink {
     changed_.NotifyAll();
   }
   void CountFiltered(uint64_t) override {}
+  void ReportFailure(absl::Status status) override {
+    base::MutexLock lock(mu_);
+    failure_ = std::move(status);
+    changed_.NotifyAll();
+  }
+
+  // What Emit answers from now on.
+  void SetAnswer(absl::Status answer) {
+    base::MutexLock lock(mu_);
+    answer_ = std::move(answer);
+  }
+  absl::Status failure() const {
+    base::MutexLock lock(mu_);
+    return failure_;
+  }
 
   void SetOpen(bool is_open) {
     base::MutexLock lock(mu_);
@@ -91,6 +107,8 @@ class GatedSink final : public collector::EventSink {
   base::CondVar changed_;
   event::EventList events_ GUARDED_BY(mu_);
   uint64_t lost_ GUARDED_BY(mu_) = 0;
+  absl::Status answer_ GUARDED_BY(mu_);
+  absl::Status failure_ GUARDED_BY(mu_);
   bool is_open_ GUARDED_BY(mu_) = true;
 };
 
@@ -265,6 +283,21 @@ TEST_F(ExecSourceKernelTest, WhatTheRingLostIsCountedAndRepaired) {
   EXPECT_GT(counted, 0u);
   ASSERT_EQ(exec_->Refresh(clock_.MonotonicNow() + kPatience), absl::OkStatus());
   EXPECT_EQ(sink_.lost(), counted);
+}
+
+TEST_F(ExecSourceKernelTest, WhatKeepsItFromTellingIsItsHealth) {
+  StartSources(1 << 20);
+  EXPECT_EQ(exec_->HealthCheck().status, absl::OkStatus());
+  sink_.SetAnswer(absl::InternalError("no more"));
+  RunMarked(8);
+  // Its reader has ended, so it answers nobody.
+  EXPECT_FALSE(exec_->Refresh(clock_.MonotonicNow() + absl::Seconds(1)).ok());
+  EXPECT_EQ(sink_.failure(), absl::InternalError("no more"));
+  EXPECT_EQ(exec_->HealthCheck().status, absl::InternalError("no more"));
+  sink_.SetAnswer(absl::OkStatus());
+  exec_->Stop();
+  ASSERT_EQ(exec_->Start(sink_), absl::OkStatus());
+  EXPECT_EQ(exec_->HealthCheck().status, absl::OkStatus());
 }
 
 TEST_F(ExecSourceKernelTest, StartedAgainItTellsWhatEndedMeanwhile) {
